@@ -1,0 +1,88 @@
+//! The least an HTTP server can do: hyper on one single-threaded runtime per core, one fixed JSON answer to every request.
+//!
+//! The bound that acknowledgements are measured against, and a receiver of callbacks that is never the bottleneck.
+//! `bare serve ADDRESS THREADS BODY`
+
+use std::convert::Infallible;
+use std::net::{TcpListener, TcpStream};
+
+use anyhow::Context;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::sync::mpsc;
+
+/// As many bytes as the bridge sends; hyper adds length and date.
+const HEADERS: [(&str, &str); 4] = [
+    ("cache-control", "no-cache, private"),
+    ("content-type", "application/json"),
+    ("server", "Server"),
+    ("x-request-id", "da75ef756ec74b4eb6a4ab5146c1f00e"),
+];
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [command, address, threads, body] = arguments.as_slice() else {
+        // `cargo bench` and `cargo test --all-targets` come here.
+        return Ok(());
+    };
+    anyhow::ensure!(command == "serve", "the only command is `serve`");
+    let body = Bytes::from(body.clone());
+    let listener = TcpListener::bind(address).context("cannot listen")?;
+    let threads = (0..threads.parse()?)
+        .map(|_| start_thread(body.clone()))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    // Connections are dealt out in turn, as the bridge does it, so that no thread gets more of them than another.
+    for thread in threads.iter().cycle() {
+        let (stream, _) = listener.accept()?;
+        thread.send(stream)?;
+    }
+    Ok(())
+}
+
+fn start_thread(body: Bytes) -> anyhow::Result<mpsc::UnboundedSender<TcpStream>> {
+    let (arrivals, mut arriving) = mpsc::unbounded_channel::<TcpStream>();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            while let Some(stream) = arriving.recv().await {
+                tokio::spawn(serve(stream, body.clone()));
+            }
+        });
+    });
+    Ok(arrivals)
+}
+
+async fn serve(stream: TcpStream, body: Bytes) -> anyhow::Result<()> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    let stream = tokio::net::TcpStream::from_std(stream)?;
+    let service = service_fn(|request| answer(request, body.clone()));
+    http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await?;
+    Ok(())
+}
+
+async fn answer(
+    mut request: Request<Incoming>,
+    body: Bytes,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    // A body that is not read to its end costs the sender its connection.
+    while let Some(Ok(_)) = request.frame().await {}
+    let mut response = Response::new(Full::new(body));
+    response.headers_mut().extend(HEADERS.map(|(name, value)| {
+        (
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        )
+    }));
+    Ok(response)
+}

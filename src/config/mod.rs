@@ -1,0 +1,186 @@
+//! The whole operator surface: what may be set, and the checked form the program runs on.
+//!
+//! [`load`] reads three layers (`config/default.toml` compiled in, the operator's file, the environment) and
+//! returns either a configuration in which nothing needs checking any more, or *every* problem at once.
+
+mod check;
+mod entry;
+mod flags;
+mod headers;
+mod host;
+mod layers;
+mod number;
+mod outside;
+mod problems;
+mod reader;
+mod sections;
+mod unknown;
+mod users;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+pub use layers::{load, load_from, parse};
+pub use number::{
+    Callback, Cloud, Compat, Credentials, DigestForm, HostRule, MediaStatus, Number, OnPrem, User,
+};
+pub use problems::{Problem, Problems};
+
+/// Everything, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where integrations call.
+    pub server: Server,
+    /// Where operators look.
+    pub admin: Admin,
+    /// Where what must not be lost is kept.
+    pub state: State,
+    /// Where media are kept.
+    pub media: Media,
+    /// How logs look.
+    pub log: Log,
+    /// What a caller may ask of us.
+    pub limits: Limits,
+    /// How media are fetched from Cloud.
+    pub fetch: Fetch,
+    /// How long tokens and what is known of them last.
+    pub tokens: Tokens,
+    /// At least one.
+    pub numbers: Vec<Number>,
+    /// What is allowed but deserves a line in the log at every start.
+    pub warnings: Vec<String>,
+}
+
+/// `[server]`
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The public listener.
+    pub listen: SocketAddr,
+    /// `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Proxy threads; never zero.
+    pub threads: usize,
+    /// For tests, `demo` and labs: http and private addresses everywhere.
+    pub allow_insecure_upstreams: bool,
+    /// How long unfinished requests and jobs may take after SIGTERM.
+    pub shutdown_grace: Duration,
+}
+
+/// PEM files of a listener.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// `[admin]`
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// The operators' listener.
+    pub listen: SocketAddr,
+    /// Always there when `listen` is not loopback.
+    pub token: Option<SecretString>,
+}
+
+/// `[state]`
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The SQLite file of `sqlite:PATH`.
+    pub path: PathBuf,
+}
+
+/// `[media]`
+#[derive(Clone, Debug)]
+pub struct Media {
+    /// The folder of `file:PATH`.
+    pub folder: PathBuf,
+    /// How files are laid out in it.
+    pub layout: MediaLayout,
+    /// Below this the bridge stops fetching and says so.
+    pub min_free_bytes: u64,
+}
+
+/// `media.layout`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaLayout {
+    /// All files beside each other, named by UUID.
+    Flat,
+    /// `shared/<4>/<4>/<24>` of the UUID, as the old client's volume.
+    Wamedia,
+}
+
+/// `[log]`
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// One JSON object per line instead of text.
+    pub json: bool,
+    /// A `tracing` filter, checked.
+    pub filter: String,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Open connections on the public listener(s); more wait in the backlog of the kernel.
+    pub connections: usize,
+    /// Bytes of a request's head.
+    pub header_bytes: usize,
+    /// Lines of a request's head.
+    pub headers: usize,
+    /// How long a request's head may take; also how long an idle connection is kept.
+    pub header_timeout: Duration,
+    /// How long a body may stand still.
+    pub body_idle_timeout: Duration,
+    /// A JSON body the bridge reads itself.
+    pub json_bytes: u64,
+    /// A body that is passed through or stored.
+    pub upload_bytes: u64,
+    /// Per number, over the routes the bridge answers itself; 0 = no limit.
+    pub requests_per_second: u32,
+    /// How far above that for a moment.
+    pub burst: u32,
+    /// Logins that need an argon2 run, per caller's address and user name, a minute.
+    pub logins_per_minute: u32,
+}
+
+/// `[fetch]`
+#[derive(Clone, Debug)]
+pub struct Fetch {
+    /// Fetches at a time, per number.
+    pub max_concurrent: usize,
+    /// Connecting to Cloud.
+    pub connect_timeout: Duration,
+    /// A look-up, from question to answer.
+    pub lookup_timeout: Duration,
+    /// How long a download may stand still.
+    pub idle_timeout: Duration,
+    /// The largest medium taken.
+    pub max_bytes: u64,
+    /// Delays between attempts; the last one repeats. Never empty.
+    pub retry_delays: Vec<Duration>,
+    /// How often a download that Cloud refuses, or that arrives damaged, is tried from the look-up on.
+    pub download_attempts: u32,
+    /// When a job that only met transient trouble is told as failed.
+    pub give_up_after: Duration,
+    /// How long a permanent failure is answered from memory.
+    pub remember_failure: Duration,
+    /// How long a number rests after Cloud refused our token.
+    pub token_fault_pause: Duration,
+}
+
+/// `[tokens]`
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// Of a token given out by the bridge.
+    pub lifetime: Duration,
+    /// How long a verified password is remembered (as a keyed hash).
+    pub remember_password: Duration,
+    /// How long the old client's word on a bearer it knows is remembered.
+    pub remember_bearer: Duration,
+}

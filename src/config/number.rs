@@ -1,0 +1,171 @@
+//! The checked form of one number. `entry` builds it out of what was written.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::ids::NumberName;
+use crate::route::{Mode, Route};
+
+/// One of `[[numbers]]`
+#[derive(Clone, Debug)]
+pub struct Number {
+    /// Unique.
+    pub name: NumberName,
+    /// `Host` values, lower case, without port. Empty only for the only number of the public listener, or with `listen`.
+    pub hosts: Vec<String>,
+    /// A listener of its own.
+    pub listen: Option<SocketAddr>,
+    /// Gone with the old client.
+    pub onprem: Option<OnPrem>,
+    /// `None` only when no route of this number needs Cloud.
+    pub cloud: Option<Cloud>,
+    /// `None`: callbacks are accepted and discarded, as the old client did without a URL.
+    pub callback: Option<Callback>,
+    /// The configured users.
+    pub users: Vec<User>,
+    /// How closely the old client is imitated.
+    pub compat: Compat,
+    /// The flag of every route, resolved for this number.
+    pub modes: BTreeMap<Route, Mode>,
+}
+
+impl Number {
+    /// What a route's flag says for this number.
+    pub fn mode(&self, route: Route) -> Mode {
+        // Every route has an entry; a missing one could only be a mistake, and then nothing is answered.
+        self.modes.get(&route).copied().unwrap_or(Mode::Off)
+    }
+}
+
+/// `[numbers.onprem]`
+#[derive(Clone, Debug)]
+pub struct OnPrem {
+    /// Scheme, host and port; no path.
+    pub url: Url,
+    /// Trusted instead of the system's roots.
+    pub ca_file: Option<PathBuf>,
+    /// The operator's explicit word that the certificate is not to be checked.
+    pub accept_invalid_certs: bool,
+    /// Connecting.
+    pub connect_timeout: Duration,
+    /// From the end of the request to the head of the answer.
+    pub response_timeout: Duration,
+    /// For the bridge's own session, needed where it gives out tokens while routes are still on-prem.
+    pub login: Option<Credentials>,
+}
+
+/// A user name and its password.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The name.
+    pub username: String,
+    /// The password.
+    pub password: SecretString,
+}
+
+/// `[numbers.cloud]`
+#[derive(Clone, Debug)]
+pub struct Cloud {
+    /// Scheme, host and port; no path.
+    pub graph_url: Url,
+    /// `v24.0`
+    pub version: String,
+    /// Decimal.
+    pub phone_number_id: String,
+    /// Decimal.
+    pub business_account_id: Option<String>,
+    /// Goes to Graph and to `media_hosts`, nowhere else.
+    pub access_token: SecretString,
+    /// Whether look-ups name the number. Meta then answers only for media of this number.
+    pub send_phone_number_id: bool,
+    /// Where media may be fetched from.
+    pub media_hosts: Vec<HostRule>,
+}
+
+/// An entry of `media_hosts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostRule {
+    /// This host, lower case.
+    Exact(String),
+    /// Any host ending in this; begins with a dot.
+    Suffix(String),
+}
+
+impl HostRule {
+    /// Whether a host, in any case, is covered.
+    pub fn covers(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        match self {
+            Self::Exact(exact) => host == *exact,
+            Self::Suffix(suffix) => host.len() > suffix.len() && host.ends_with(suffix.as_str()),
+        }
+    }
+}
+
+/// `[numbers.callback]`
+#[derive(Clone, Debug)]
+pub struct Callback {
+    /// The integration's webhook.
+    pub url: Url,
+    /// Sent with every callback.
+    pub headers: Vec<(String, SecretString)>,
+    /// Basic authentication.
+    pub login: Option<Credentials>,
+    /// Trusted besides the system's roots.
+    pub ca_file: Option<PathBuf>,
+    /// From question to answer.
+    pub timeout: Duration,
+    /// In flight at a time.
+    pub max_concurrent_requests: usize,
+    /// Step of the linear backoff.
+    pub backoff_delay: Duration,
+    /// Its cap.
+    pub max_backoff_delay: Duration,
+    /// `None`: never.
+    pub give_up_after: Option<Duration>,
+}
+
+/// One of `[[numbers.users]]`
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The name.
+    pub name: String,
+    /// argon2, in PHC form; checked to be readable.
+    pub password_hash: SecretString,
+    /// The first login must bring a new password.
+    pub must_change_password: bool,
+}
+
+/// `[numbers.compat]`
+#[derive(Clone, Debug)]
+pub struct Compat {
+    /// `meta.version` of every answer.
+    pub version: String,
+    /// How digests are written in callbacks.
+    pub sha256: DigestForm,
+    /// `status` of the object in a failure callback.
+    pub failed_media_status: MediaStatus,
+}
+
+/// `compat.sha256`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestForm {
+    /// 64 lower-case digits.
+    Hex,
+    /// 44 characters with padding.
+    Base64,
+}
+
+/// The two words a media object's `status` can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaStatus {
+    /// Also the documented word in a failure.
+    Downloaded,
+    /// For integrations that go by the word alone.
+    Undownloaded,
+}

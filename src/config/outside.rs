@@ -1,0 +1,236 @@
+//! The three parties outside, per number: the old client, Cloud, the integration's webhook.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::reader::Reader;
+use super::values::UrlRule;
+use super::{Callback, Cloud, HostRule, OnPrem, headers, host};
+use crate::route::{Mode, Route};
+
+/// A number's section, laid over what every number has.
+pub(super) struct Part<'a> {
+    pub reader: Reader<'a>,
+    /// The number's own entry has the section, be it empty.
+    pub is_written: bool,
+    /// The number's own entry says `url = ""`: not for this number, whatever holds for the others.
+    pub is_refused: bool,
+}
+
+impl Part<'_> {
+    fn is_wanted_for(&self, key: &str) -> bool {
+        !self.is_refused && (self.is_written || self.reader.is_set(key))
+    }
+
+    fn allows_http(&mut self) -> bool {
+        self.reader.flag("allow_http") || self.reader.context.insecure
+    }
+
+    fn required(&mut self, key: &str, what: &str) {
+        if !self.reader.is_set(key) {
+            self.reader.problem(key, format!("is missing; {what}"));
+        }
+    }
+}
+
+/// `[numbers.onprem]`
+pub(super) fn onprem(part: &mut Part<'_>) -> (Option<OnPrem>, bool) {
+    if !part.is_wanted_for("url") {
+        return (None, false);
+    }
+    part.required(
+        "url",
+        "write https://HOST:PORT, or leave the section out if the old client is gone",
+    );
+    let http = part.allows_http();
+    let reader = &mut part.reader;
+    let url = reader.url(
+        "url",
+        UrlRule {
+            http,
+            origin: true,
+            public: false,
+        },
+    );
+    let accept_invalid_certs = reader.flag("accept_invalid_certs");
+    if accept_invalid_certs {
+        let key = reader.key("accept_invalid_certs");
+        reader.context.findings.warning(format!(
+            "{key} is on: nobody checks that this is the old client"
+        ));
+    }
+    let (ca_file, login) = (reader.ca_file("ca_file"), reader.login());
+    let connect_timeout = reader.seconds("connect_timeout_s", 1);
+    let response_timeout = reader.seconds("response_timeout_s", 1);
+    let onprem = url.map(|url| OnPrem {
+        url,
+        ca_file,
+        accept_invalid_certs,
+        connect_timeout,
+        response_timeout,
+        login,
+    });
+    (onprem, true)
+}
+
+/// Whether a number with these flags cannot do without `[numbers.cloud]`. The other routes that are answered as from
+/// Cloud are answered out of what is stored here.
+pub(super) fn needs_cloud(modes: &BTreeMap<Route, Mode>) -> bool {
+    modes.get(&Route::MediaDownload) == Some(&Mode::Cloud)
+}
+
+/// `[numbers.cloud]`. Written without a token it is not ready yet, which is fine until a route needs it.
+pub(super) fn cloud(part: &mut Part<'_>, is_needed: bool) -> (Option<Cloud>, bool) {
+    let has_token = part.reader.has_secret("access_token");
+    if !(part.is_wanted_for("phone_number_id") || has_token || is_needed) {
+        return (None, false);
+    }
+    part.required("phone_number_id", "write the number's id at Meta (digits)");
+    if !has_token && is_needed {
+        part.reader.problem(
+            "access_token",
+            "is missing; media_download = \"cloud\" needs it (or access_token_file)",
+        );
+    }
+    if !has_token && !is_needed {
+        let path = &part.reader.path;
+        let what = format!("{path} has no access_token; it is not used until it has one");
+        part.reader.context.findings.warning(what);
+    }
+    (identity(&mut part.reader), true)
+}
+
+fn identity(reader: &mut Reader<'_>) -> Option<Cloud> {
+    let insecure = reader.context.insecure;
+    if !reader.is_set("graph_url") {
+        reader.problem(
+            "graph_url",
+            "is missing; write \"https://graph.facebook.com\"",
+        );
+    }
+    let rule = UrlRule {
+        http: insecure,
+        origin: true,
+        public: !insecure,
+    };
+    let graph_url = reader.url("graph_url", rule);
+    let version = reader.text("version");
+    if !is_version(&version) || version.matches('.').count() != 1 {
+        reader.problem(
+            "version",
+            "is not a version of the Graph API; write it as \"v24.0\"",
+        );
+    }
+    let phone_number_id = digits(reader, "phone_number_id");
+    let business_account_id = digits(reader, "business_account_id");
+    let access_token = token(reader);
+    let send_phone_number_id = reader.flag("send_phone_number_id");
+    let media_hosts = media_hosts(reader);
+    Some(Cloud {
+        graph_url: graph_url?,
+        version,
+        phone_number_id: phone_number_id?,
+        business_account_id,
+        access_token: access_token?,
+        send_phone_number_id,
+        media_hosts,
+    })
+}
+
+/// `[numbers.callback]`
+pub(super) fn callback(part: &mut Part<'_>) -> (Option<Callback>, bool) {
+    if !part.is_wanted_for("url") {
+        return (None, false);
+    }
+    part.required("url", "write the URL of the integration's webhook");
+    let http = part.allows_http();
+    let reader = &mut part.reader;
+    let url = reader.url(
+        "url",
+        UrlRule {
+            http,
+            origin: false,
+            public: false,
+        },
+    );
+    let has_login = reader.is_set("username");
+    let (login, headers) = (reader.login(), headers::read(reader, has_login));
+    let backoff_delay = reader.milliseconds("callback_backoff_delay_ms");
+    let max_backoff_delay = reader.milliseconds("max_callback_backoff_delay_ms");
+    if max_backoff_delay < backoff_delay {
+        reader.problem(
+            "max_callback_backoff_delay_ms",
+            "is less than callback_backoff_delay_ms, the step it caps",
+        );
+    }
+    let ca_file = reader.ca_file("ca_file");
+    let timeout = reader.seconds("timeout_s", 1);
+    let max_concurrent_requests = reader.size("max_concurrent_requests", 1..=64);
+    let give_up_after = Some(reader.seconds("give_up_after_s", 0)).filter(|after| !after.is_zero());
+    let callback = url.map(|url| Callback {
+        url,
+        headers,
+        login,
+        ca_file,
+        timeout,
+        max_concurrent_requests,
+        backoff_delay,
+        max_backoff_delay,
+        give_up_after,
+    });
+    (callback, true)
+}
+
+/// `v` and numbers with dots in between.
+pub(super) fn is_version(text: &str) -> bool {
+    let is_number = |part: &str| {
+        (1..=5).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    text.strip_prefix('v')
+        .is_some_and(|numbers| numbers.contains('.') && numbers.split('.').all(is_number))
+}
+
+fn digits(reader: &mut Reader<'_>, name: &str) -> Option<String> {
+    let text = reader.optional_text(name)?;
+    if text.len() > 32 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        reader.problem(name, "is not an id of Meta's; write its digits in quotes");
+    }
+    Some(text)
+}
+
+fn token(reader: &mut Reader<'_>) -> Option<SecretString> {
+    let token = reader.secret("access_token")?;
+    if !token
+        .expose_secret()
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic())
+    {
+        reader.problem(
+            "access_token",
+            "has characters that no token has; copy it again",
+        );
+    }
+    Some(token)
+}
+
+fn media_hosts(reader: &mut Reader<'_>) -> Vec<HostRule> {
+    let texts = reader.texts("media_hosts");
+    if texts.is_empty() {
+        reader.problem(
+            "media_hosts",
+            "is empty; media could not be fetched from anywhere",
+        );
+    }
+    let mut rules = Vec::new();
+    for text in texts {
+        match host::rule(&text) {
+            Some(rule) => rules.push(rule),
+            None => reader.problem(
+                "media_hosts",
+                format!("\"{text}\" is neither a host nor a suffix such as \".fbsbx.com\" with at least two labels"),
+            ),
+        }
+    }
+    rules
+}

@@ -1,0 +1,123 @@
+//! The front door of the public listeners: a request id, the number, a panic guard. Always answers.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
+use hyper::{Request, Response, Version};
+
+use crate::backend;
+use crate::http::Body;
+use crate::http::headers::{REQUEST_ID, usable_request_id};
+use crate::http::server::Handler;
+use crate::proxy::respond::{self, ProxyError};
+use crate::proxy::{Call, Proxy};
+
+/// What one proxy thread answers with.
+#[derive(Clone)]
+pub struct Entry {
+    proxy: Arc<Proxy>,
+    /// This thread's connections to old clients, by the number's index.
+    onprem: Arc<[Option<backend::onprem::Client>]>,
+    /// The version in answers that belong to no number.
+    version: Arc<str>,
+}
+
+impl Entry {
+    /// A thread's own.
+    pub fn new(
+        proxy: Arc<Proxy>,
+        onprem: Vec<Option<backend::onprem::Client>>,
+        version: Arc<str>,
+    ) -> Self {
+        Self {
+            proxy,
+            onprem: onprem.into(),
+            version,
+        }
+    }
+
+    async fn answer(
+        &self,
+        listener: usize,
+        peer: SocketAddr,
+        id: &HeaderValue,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        if let Some(what) = ambiguity(&request) {
+            return respond::failure(&ProxyError::Ambiguous(what), &self.version);
+        }
+        match self.proxy.number(listener, &request) {
+            Ok(number) => {
+                let onprem = self.onprem.get(number.index).and_then(Option::as_ref);
+                self.proxy
+                    .handle(
+                        &Call {
+                            number,
+                            onprem,
+                            id,
+                            peer,
+                        },
+                        request,
+                    )
+                    .await
+            }
+            Err(error) => respond::failure(&error, &self.version),
+        }
+    }
+}
+
+impl Handler for Entry {
+    async fn handle(
+        &self,
+        listener: usize,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        let id = usable_request_id(request.headers())
+            .cloned()
+            .unwrap_or_else(new_request_id);
+        let answer = AssertUnwindSafe(self.answer(listener, peer, &id, request))
+            .catch_unwind()
+            .await;
+        let mut response = answer.unwrap_or_else(|_| {
+            tracing::error!(request = ?id, "a request panicked");
+            respond::panicked()
+        });
+        // An answer of the old client has an id of its own already.
+        response.headers_mut().entry(REQUEST_ID).or_insert(id);
+        Ok(response)
+    }
+}
+
+/// 32 lower-case hex digits, as the old client's. Names a request in logs and guards nothing, so that it needs no
+/// randomness of the system's, which is a system call each time.
+fn new_request_id() -> HeaderValue {
+    let mut digits = [0; 32];
+    let mut number = fastrand::u128(..);
+    for digit in &mut digits {
+        *digit = b"0123456789abcdef"[(number & 0xf) as usize];
+        number >>= 4;
+    }
+    // Hex digits are always a header value.
+    HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("0"))
+}
+
+/// A request that two readers could cut at different places must not be passed on.
+fn ambiguity(request: &Request<Incoming>) -> Option<&'static str> {
+    let headers = request.headers();
+    if request.version() == Version::HTTP_2 {
+        return None;
+    }
+    // Of a Content-Length beside it hyper has taken leave already: it cuts by the chunks and closes after the answer.
+    let codings = headers.get_all(header::TRANSFER_ENCODING);
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if codings.iter().count() > 1 || !codings.iter().all(is_chunked) {
+        return Some("A Transfer-Encoding other than chunked.");
+    }
+    (headers.get_all(header::HOST).iter().count() > 1).then_some("More than one Host.")
+}

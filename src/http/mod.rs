@@ -1,0 +1,9 @@
+//! HTTP as every part of the bridge sees it: bodies, headers, listeners.
+
+pub mod body;
+pub mod headers;
+pub mod listener;
+pub mod server;
+pub mod tls;
+
+pub use body::Body;

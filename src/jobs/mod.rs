@@ -1,0 +1,65 @@
+//! Durable work: what a job carries, when it is tried again, and the loop that runs it.
+
+pub mod retry;
+pub mod runner;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{MediaId, NumberName};
+use crate::state::{NewJob, Queue, Timestamp};
+
+/// The payload of a job that fetches a medium.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchOrder {
+    /// As the integration asked for it, and as its callback will name it.
+    pub id: String,
+    /// How often a download was refused, or arrived damaged.
+    #[serde(default)]
+    pub refusals: u32,
+}
+
+impl FetchOrder {
+    /// An order nobody has worked on.
+    pub fn new(id: &MediaId) -> Self {
+        Self {
+            id: id.to_string(),
+            refusals: 0,
+        }
+    }
+
+    /// Reads a payload.
+    pub fn read(payload: &[u8]) -> Option<Self> {
+        serde_json::from_slice(payload).ok()
+    }
+
+    /// The payload.
+    pub fn payload(&self) -> Vec<u8> {
+        // A string and a number always serialize.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The job; requests for one id while it waits join it.
+    pub fn job(&self, number: &NumberName) -> NewJob {
+        NewJob {
+            queue: Queue::Fetch,
+            number: number.clone(),
+            key: Some(self.id.clone()),
+            lane: None,
+            payload: self.payload(),
+            due_at: Timestamp::now(),
+        }
+    }
+}
+
+/// A job that delivers these very bytes, now and on every retry. Callbacks of one contact go in order.
+pub fn callback(number: &NumberName, body: Vec<u8>, contact: Option<String>) -> NewJob {
+    let due_at = Timestamp::now();
+    NewJob {
+        queue: Queue::Callback,
+        number: number.clone(),
+        key: None,
+        lane: contact,
+        payload: body,
+        due_at,
+    }
+}

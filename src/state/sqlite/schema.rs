@@ -1,0 +1,99 @@
+//! The tables, and how an older file becomes a current one.
+//!
+//! A step that was ever released is never edited: a change is a new step at the end. Every step runs in one
+//! transaction with the new version number, so a crash in between leaves the old schema, whole.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Marks a file as ours: `WABR`, read as a big-endian number.
+pub(super) const APPLICATION_ID: i32 = 0x5741_4252;
+
+/// The schema this program writes; one step per version.
+pub(super) const VERSION: u32 = STEPS.len() as u32;
+
+// `jobs.state`: 0 ready, 1 leased, 2 blocked (an earlier job of its lane is unfinished), 3 buried.
+// `media.fate`: 0 known, 1 stored, 2 failed.
+//
+// Every accepted job writes the table, `jobs_by_state` and, with a key or a lane, one index more. That is the cost
+// of an acknowledgement, so think twice before adding an index. `jobs_by_state` carries leases, due times and
+// the backlog at once. Ids are never used twice (AUTOINCREMENT): a worker that settles late must not hit another job.
+const STEPS: [&str; 1] = ["
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    queue INTEGER NOT NULL,
+    number TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    key TEXT,
+    lane TEXT,
+    reason TEXT,
+    payload BLOB NOT NULL
+) STRICT;
+CREATE INDEX jobs_by_state ON jobs (queue, number, state, due_at);
+CREATE UNIQUE INDEX jobs_by_key ON jobs (queue, number, key) WHERE key IS NOT NULL AND state <> 3;
+CREATE INDEX jobs_by_lane ON jobs (queue, number, lane, state) WHERE lane IS NOT NULL;
+CREATE INDEX jobs_buried ON jobs (id) WHERE state = 3;
+
+CREATE TABLE media (
+    number TEXT NOT NULL,
+    cloud_id TEXT NOT NULL,
+    uuid BLOB NOT NULL,
+    kind TEXT,
+    mime_type TEXT,
+    sha256 BLOB,
+    length INTEGER,
+    fate INTEGER NOT NULL,
+    error TEXT,
+    until INTEGER,
+    PRIMARY KEY (number, cloud_id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX media_by_uuid ON media (number, uuid);
+CREATE INDEX media_failed ON media (until) WHERE fate = 2;
+
+CREATE TABLE users (
+    number TEXT NOT NULL,
+    name TEXT NOT NULL,
+    password_hash TEXT NOT NULL,
+    changed_here INTEGER NOT NULL,
+    PRIMARY KEY (number, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sessions (
+    token BLOB PRIMARY KEY,
+    number TEXT NOT NULL,
+    user TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+
+CREATE TABLE revocations (
+    token BLOB PRIMARY KEY,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX revocations_by_expiry ON revocations (expires_at);
+
+CREATE TABLE secrets (
+    name TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE probe (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    count INTEGER NOT NULL
+) STRICT;
+INSERT INTO probe VALUES (1, 0);
+"];
+
+/// Runs the steps the file has not seen. `found` is its version, and not above [`VERSION`].
+pub(super) fn migrate(conn: &mut Connection, found: u32) -> rusqlite::Result<()> {
+    for (step, version) in STEPS.iter().zip(1u32..).skip(found as usize) {
+        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

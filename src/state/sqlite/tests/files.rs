@@ -1,0 +1,135 @@
+//! What `open` makes of the files it finds.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::super::Sqlite;
+use super::{all, block_on, job, lease};
+use crate::state::OpenError;
+
+fn refusal(path: &Path) -> OpenError {
+    match Sqlite::open(path) {
+        Ok(_) => panic!("{} was opened", path.display()),
+        Err(error) => error,
+    }
+}
+
+fn why(path: &Path) -> String {
+    let before = fs::read(path).unwrap();
+    let why = match refusal(path) {
+        OpenError::NotAState { why, .. } => why,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        fs::read(path).unwrap(),
+        before,
+        "a file that is not ours was changed"
+    );
+    why
+}
+
+#[test]
+fn a_new_state_is_private() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/er/state.db");
+    let state = Sqlite::open(&path).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder.path().join("deep")), 0o700);
+    assert_eq!(mode(&folder.path().join("deep/er")), 0o700);
+    block_on(async { state.is_writable().await.unwrap() });
+    for name in ["state.db", "state.db-wal", "state.db-shm", "state.db.lock"] {
+        assert_eq!(mode(&path.with_file_name(name)), 0o600, "{name}");
+    }
+}
+
+#[test]
+fn one_process_at_a_time_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let state = Sqlite::open(&path).unwrap();
+    assert!(matches!(refusal(&path), OpenError::InUse(_)));
+    block_on(state.close());
+    Sqlite::open(&path).unwrap();
+}
+
+#[test]
+fn leases_end_with_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    block_on(async {
+        let state = Sqlite::open(&path).unwrap();
+        state.enqueue(job("a")).await.unwrap();
+        assert_eq!(lease(&state, 1).await.len(), 1);
+        assert!(lease(&state, 1).await.is_empty());
+        state.close().await;
+        let state = Sqlite::open(&path).unwrap();
+        let again = lease(&state, 1).await;
+        assert_eq!((again.len(), again[0].attempts), (1, 0));
+    });
+}
+
+#[test]
+fn a_file_that_is_no_state_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    for text in ["x", &"all work and no play\n".repeat(1000)] {
+        fs::write(&path, text).unwrap();
+        assert_eq!(why(&path), "it is no SQLite database");
+    }
+    fs::remove_file(&path).unwrap();
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch("CREATE TABLE theirs (x)")
+        .unwrap();
+    assert_eq!(why(&path), "it is a SQLite database of another program");
+    assert!(matches!(
+        refusal(folder.path()),
+        OpenError::Engine { .. } | OpenError::Io { .. }
+    ));
+}
+
+#[test]
+fn a_state_cut_short_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    block_on(async {
+        let state = Sqlite::open(&path).unwrap();
+        state.enqueue(job("a")).await.unwrap();
+        state.close().await;
+    });
+    let whole = fs::read(&path).unwrap();
+    for length in [50, 4096, whole.len() / 2] {
+        fs::write(&path, &whole[..length]).unwrap();
+        let why = why(&path);
+        assert!(
+            why.contains("cut short") || why.contains("no SQLite"),
+            "{length}: {why}"
+        );
+    }
+    fs::write(&path, "").unwrap();
+    fs::write(folder.path().join("state.db-wal"), "what is left").unwrap();
+    assert_eq!(why(&path), "its database file is empty, but its log is not");
+    fs::remove_file(folder.path().join("state.db-wal")).unwrap();
+    fs::write(&path, whole).unwrap();
+    let state = Sqlite::open(&path).unwrap();
+    assert_eq!(block_on(all(&state)).len(), 1);
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    block_on(Sqlite::open(&path).unwrap().close());
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.pragma_update(None, "user_version", 77).unwrap();
+    drop(conn);
+    assert!(matches!(
+        refusal(&path),
+        OpenError::TooNew {
+            found: 77,
+            known: 1,
+            ..
+        }
+    ));
+}

@@ -1,0 +1,72 @@
+//! No query of the hot path reads a table or an index from end to end, or sorts.
+
+use super::super::{Sqlite, jobs, media, operators, users};
+use super::block_on;
+
+async fn plan(state: &Sqlite, sql: &'static str) -> Vec<String> {
+    let explain = move |conn: &rusqlite::Connection| {
+        let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+        let mut rows = statement.raw_query();
+        let mut steps = Vec::new();
+        while let Some(row) = rows.next()? {
+            steps.push(row.get(3)?);
+        }
+        Ok(steps)
+    };
+    state.read(explain).await.unwrap()
+}
+
+const HOT: [&str; 32] = [
+    jobs::INSERT,
+    jobs::INSERT_IN_LANE,
+    jobs::LANE_IS_BUSY,
+    jobs::UNBLOCK,
+    jobs::LEASE,
+    jobs::FINISH,
+    jobs::RETRY,
+    jobs::RELEASE,
+    jobs::BURY,
+    jobs::NEXT_DUE,
+    jobs::NEXT_NUMBER,
+    jobs::PULL_IN,
+    jobs::UNLEASE,
+    operators::CREATED_AT,
+    operators::BURIED,
+    operators::KEY_IS_TAKEN,
+    operators::DROP,
+    operators::REDRIVE,
+    media::PUT,
+    media::BY_CLOUD_ID,
+    media::BY_UUID,
+    media::FORGIVE,
+    users::PUT_USER,
+    users::SESSIONS,
+    users::PUT_SESSION,
+    users::REMOVE_SESSION,
+    users::REVOCATIONS,
+    users::REVOKE,
+    users::MAKE_SECRET,
+    users::SECRET,
+    users::EXPIRE_SESSIONS,
+    users::EXPIRE_REVOCATIONS,
+];
+
+#[test]
+fn hot_queries_search_and_never_scan() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = Sqlite::open(&folder.path().join("state.db")).unwrap();
+    block_on(async {
+        for sql in HOT {
+            for step in plan(&state, sql).await {
+                let searches = step.starts_with("SEARCH") || step.starts_with("LIST SUBQUERY");
+                let harmless = step.starts_with("SCALAR SUBQUERY") || step == "SCAN CONSTANT ROW";
+                assert!(searches || harmless, "{step}\n{sql}");
+            }
+        }
+        let backlog = plan(&state, operators::BACKLOG).await;
+        assert_eq!(backlog, ["SCAN jobs USING COVERING INDEX jobs_by_state"]);
+        let buried = plan(&state, operators::LIST_BURIED).await;
+        assert_eq!(buried, ["SCAN jobs USING INDEX jobs_buried"]);
+        assert_eq!(plan(&state, operators::LIST).await, ["SCAN jobs"]);
+    });
+}
