@@ -49,7 +49,7 @@ impl Entry {
         request: Request<Incoming>,
     ) -> Response<Body> {
         if let Some(what) = ambiguity(&request) {
-            return respond::failure(&ProxyError::Ambiguous(what), &self.version);
+            return self.refuse(&ProxyError::Ambiguous(what), id);
         }
         match self.proxy.number(listener, &request) {
             Ok(number) => {
@@ -66,8 +66,14 @@ impl Entry {
                     )
                     .await
             }
-            Err(error) => respond::failure(&error, &self.version),
+            Err(error) => self.refuse(&error, id),
         }
+    }
+
+    /// A request that got to no number.
+    fn refuse(&self, error: &ProxyError, id: &HeaderValue) -> Response<Body> {
+        respond::note(error, "", "", id);
+        respond::failure(error, &self.version)
     }
 }
 

@@ -181,16 +181,24 @@ impl ProxyError {
     }
 }
 
-/// The answer to a request that failed.
-pub fn failure(error: &ProxyError, version: &str) -> Response<Body> {
+/// Says once why a request failed, and which: its id is the one in the caller's answer and at the old client.
+pub fn note(error: &ProxyError, number: &str, route: &str, request: &HeaderValue) {
+    let cause = error as &dyn std::error::Error;
     if error.concerns_operator() {
         tracing::warn!(
-            error = error as &dyn std::error::Error,
+            number,
+            route,
+            ?request,
+            error = cause,
             "request not answered as asked"
         );
     } else {
-        tracing::debug!(error = error as &dyn std::error::Error, "request refused");
+        tracing::debug!(number, route, ?request, error = cause, "request refused");
     }
+}
+
+/// The answer to a request that failed.
+pub fn failure(error: &ProxyError, version: &str) -> Response<Body> {
     let (status, words) = error.answer();
     let mut response = match words {
         Some(words) => json(

@@ -1,6 +1,6 @@
 //! Pass-through: the old client and its callers see each other's bytes, and nothing of the bridge between them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use waba_bridge::standin::Tls;
 use waba_bridge::standin::onprem::{Onprem, OnpremOptions};
 
@@ -319,7 +319,24 @@ async fn an_old_client_that_is_down_is_told_as_the_old_client_told_it() {
             .await
             .unwrap();
         assert_eq!(answer.status(), 502);
+        let id = answer.headers()["x-request-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
         assert_eq!(code(&answer.json().await.unwrap()), 1014);
+        let logged = |line: &Value| {
+            line["request"]
+                .as_str()
+                .is_some_and(|request| request.contains(&id))
+        };
+        let line = world
+            .bridge
+            .logged("request not answered as asked", logged)
+            .await;
+        assert_eq!(
+            (&line["number"], &line["route"]),
+            (&json!("support"), &json!("contacts"))
+        );
     }
     let answer = world
         .bridge
@@ -348,7 +365,7 @@ async fn an_old_client_that_hangs_is_given_up_after_its_time() {
 #[tokio::test]
 async fn the_old_clients_time_begins_when_the_request_has_ended() {
     let upstream = Upstream::start().await;
-    let world = upstream.world("response_timeout_s = 2").await;
+    let world = upstream.world("response_timeout_s = 4").await;
     let mut caller = Wire::connect(world.bridge.public).await;
     caller
         .send("POST /v1/media HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n1")
@@ -357,7 +374,7 @@ async fn the_old_clients_time_begins_when_the_request_has_ended() {
     wire.head().await.unwrap();
     // An upload that takes longer in all than the old client may take to answer, and never stands still for long.
     for byte in ["2", "3", "4"] {
-        tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
         caller.send(byte).await;
     }
     assert_eq!(wire.exactly(4).await, b"1234");
