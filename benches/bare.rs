@@ -1,10 +1,11 @@
 //! The least an HTTP server can do: hyper on one single-threaded runtime per core, one fixed JSON answer to every request.
 //!
 //! The bound that acknowledgements are measured against, and a receiver of callbacks that is never the bottleneck.
-//! `bare serve ADDRESS THREADS BODY`
+//! `bare serve ADDRESS THREADS BODY [DELAY_MS]`
 
 use std::convert::Infallible;
 use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -27,15 +28,20 @@ const HEADERS: [(&str, &str); 4] = [
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [command, address, threads, body] = arguments.as_slice() else {
+    let (command, address, threads, body, delay) = match arguments.as_slice() {
+        [command, address, threads, body] => (command, address, threads, body, "0"),
+        [command, address, threads, body, delay] => {
+            (command, address, threads, body, delay.as_str())
+        }
         // `cargo bench` and `cargo test --all-targets` come here.
-        return Ok(());
+        _ => return Ok(()),
     };
+    let delay = Duration::from_millis(delay.parse()?);
     anyhow::ensure!(command == "serve", "the only command is `serve`");
     let body = Bytes::from(body.clone());
     let listener = TcpListener::bind(address).context("cannot listen")?;
     let threads = (0..threads.parse()?)
-        .map(|_| start_thread(body.clone()))
+        .map(|_| start_thread(body.clone(), delay))
         .collect::<anyhow::Result<Vec<_>>>()?;
     // Connections are dealt out in turn, as the bridge does it, so that no thread gets more of them than another.
     for thread in threads.iter().cycle() {
@@ -45,7 +51,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn start_thread(body: Bytes) -> anyhow::Result<mpsc::UnboundedSender<TcpStream>> {
+fn start_thread(body: Bytes, delay: Duration) -> anyhow::Result<mpsc::UnboundedSender<TcpStream>> {
     let (arrivals, mut arriving) = mpsc::unbounded_channel::<TcpStream>();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -53,18 +59,18 @@ fn start_thread(body: Bytes) -> anyhow::Result<mpsc::UnboundedSender<TcpStream>>
     std::thread::spawn(move || {
         runtime.block_on(async {
             while let Some(stream) = arriving.recv().await {
-                tokio::spawn(serve(stream, body.clone()));
+                tokio::spawn(serve(stream, body.clone(), delay));
             }
         });
     });
     Ok(arrivals)
 }
 
-async fn serve(stream: TcpStream, body: Bytes) -> anyhow::Result<()> {
+async fn serve(stream: TcpStream, body: Bytes, delay: Duration) -> anyhow::Result<()> {
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;
     let stream = tokio::net::TcpStream::from_std(stream)?;
-    let service = service_fn(|request| answer(request, body.clone()));
+    let service = service_fn(|request| answer(request, body.clone(), delay));
     http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await?;
@@ -74,9 +80,13 @@ async fn serve(stream: TcpStream, body: Bytes) -> anyhow::Result<()> {
 async fn answer(
     mut request: Request<Incoming>,
     body: Bytes,
+    delay: Duration,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     // A body that is not read to its end costs the sender its connection.
     while let Some(Ok(_)) = request.frame().await {}
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
     let mut response = Response::new(Full::new(body));
     response.headers_mut().extend(HEADERS.map(|(name, value)| {
         (

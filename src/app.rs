@@ -1,6 +1,7 @@
 //! The wiring diagram, as code: every part made once, in order, and the order of stopping.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
@@ -13,22 +14,28 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Admin};
 use crate::backend;
+use crate::comparisons::{Comparisons, Keeper};
 use crate::config::{self, Config};
-use crate::entry::Entry;
+use crate::cutover::Cutover;
+use crate::entry::{Entry, INTAKE};
 use crate::http::listener;
 use crate::http::server::{ConnectionLimits, Dealer, Threads};
 use crate::http::tls::Certificate;
 use crate::jobs::runner::{Runner, Step};
 use crate::media::Store;
-use crate::metrics::{Metrics, NumberMetrics};
-use crate::proxy::number::Number;
+use crate::metrics::Metrics;
+use crate::proxy::number::{Number, Parts};
 use crate::proxy::{Numbers, Proxy};
 use crate::relay::deliver::Deliver;
 use crate::relay::fetch::{Fetch, InFlight};
+use crate::relay::intake::Intake;
+use crate::relay::pair::EndPair;
 use crate::route::{Mode, Route};
 use crate::state::{Queue, State, Timestamp};
 use crate::users::Users;
 
+/// How often ramps, the kill file and the configuration are looked at.
+const TICK: Duration = Duration::from_secs(1);
 /// How often certificates are looked at, and what is over is swept away.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(2);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
@@ -44,8 +51,30 @@ pub struct App {
     numbers: Vec<Arc<Number>>,
     metrics: Arc<Metrics>,
     certificate: Option<Arc<Certificate>>,
+    intake_certificate: Option<Arc<Certificate>>,
+    cloud: backend::cloud::Client,
+    cutover: Arc<Cutover>,
+    comparisons: Arc<Comparisons>,
+    keeper: Option<Keeper>,
     public: Vec<TcpListener>,
+    intake: Option<TcpListener>,
     admin: Option<TcpListener>,
+}
+
+/// What is read from files while the bridge runs.
+pub struct Rereadable {
+    certificates: Vec<Arc<Certificate>>,
+    cutover: Arc<Cutover>,
+}
+
+impl Rereadable {
+    /// Reads all of it again.
+    pub async fn reread(&self) {
+        for certificate in &self.certificates {
+            certificate.reload();
+        }
+        self.cutover.reload().await;
+    }
 }
 
 /// How the parts are told to end.
@@ -58,7 +87,9 @@ struct Ending {
 
 impl App {
     /// Makes every part. Fails before anything is accepted.
-    pub async fn build(config: Config) -> anyhow::Result<Self> {
+    ///
+    /// `file` is where the configuration came from, so that it can be reread.
+    pub async fn build(config: Config, file: Option<PathBuf>) -> anyhow::Result<Self> {
         let state = State::open(&config.state.path).context("the state cannot be opened")?;
         let store = Store::open(config.media.clone()).with_context(|| {
             format!(
@@ -67,7 +98,11 @@ impl App {
             )
         })?;
         let metrics = Arc::new(Metrics::new());
-        let numbers = numbers(&config, &metrics)?;
+        let cutover = Arc::new(Cutover::load(state.clone(), &config, file).await?);
+        let (comparisons, keeper) = Comparisons::load(state.clone(), Arc::clone(&cutover)).await?;
+        let cloud =
+            backend::cloud::Client::new(&config.fetch, config.server.allow_insecure_upstreams)?;
+        let numbers = numbers(&config, &metrics, &cutover, &cloud)?;
         let users = Users::load(
             state.clone(),
             &config.numbers,
@@ -76,15 +111,11 @@ impl App {
         )
         .await?;
         warn_of_missing_users(&numbers, &users);
-        let certificate = config
-            .server
-            .tls
-            .clone()
-            .map(Certificate::load)
-            .transpose()?
-            .map(Arc::new);
+        let certificate = certificate(config.server.tls.as_ref())?;
+        let intake_certificate = certificate_of_intake(&config, certificate.as_ref())?;
         let (public, listeners) = bind_public(&config, &numbers)?;
         let admin = Some(bind("admin", config.admin.listen)?);
+        let intake = config.intake.listen.map(|listen| bind("intake", listen));
         let proxy = Arc::new(Proxy {
             listeners,
             users,
@@ -92,6 +123,8 @@ impl App {
             store: store.clone(),
             limits: config.limits.clone(),
             verdicts: crate::proxy::Verdicts::new(config.tokens.remember_bearer),
+            cutover: Arc::clone(&cutover),
+            comparisons: Arc::clone(&comparisons),
         });
         Ok(Self {
             config,
@@ -101,14 +134,27 @@ impl App {
             numbers,
             metrics,
             certificate,
+            intake_certificate,
+            cloud,
+            cutover,
+            comparisons,
+            keeper: Some(keeper),
             public,
+            intake: intake.transpose()?,
             admin,
         })
     }
 
-    /// Rereads the certificate when told to; does nothing without one.
-    pub fn certificate(&self) -> Option<Arc<Certificate>> {
-        self.certificate.clone()
+    /// What SIGHUP makes the bridge look at again.
+    pub fn rereadable(&self) -> Rereadable {
+        Rereadable {
+            certificates: [&self.certificate, &self.intake_certificate]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
+            cutover: Arc::clone(&self.cutover),
+        }
     }
 
     /// Runs until `stop`, then ends in order: no new connections, requests finished, jobs finished or handed back,
@@ -187,6 +233,7 @@ impl App {
             .first()
             .map_or("", |number| &number.compat.version)
             .into();
+        let intake = Arc::new(self.intake());
         let threads = Threads::start(
             self.config.server.threads,
             per_connection,
@@ -199,32 +246,43 @@ impl App {
                     .map(|number| number.onprem.clone().map(backend::onprem::Client::new));
                 Entry::new(
                     Arc::clone(&self.proxy),
+                    Arc::clone(&intake),
                     onprem.collect(),
                     Arc::clone(&version),
                 )
             },
         )?;
         let acceptors = TaskTracker::new();
-        for (index, listener) in std::mem::take(&mut self.public).into_iter().enumerate() {
+        // A listener of one number's own stands inside the operator's network, as the main one does: same TLS.
+        let public = std::mem::take(&mut self.public).into_iter().enumerate();
+        let public = public.map(|(index, listener)| (listener, index, self.certificate.clone()));
+        let intake = self.intake.take().into_iter();
+        let intake = intake.map(|listener| (listener, INTAKE, self.intake_certificate.clone()));
+        for (listener, index, tls) in public.chain(intake).collect::<Vec<_>>() {
             let slots = Arc::new(Semaphore::new(limits.connections));
             let (dealer, stop) = (threads.dealer(), ending.stop.clone());
-            // A listener of one number's own stands inside the operator's network, as the main one does: same TLS.
-            let tls = self.certificate.clone();
             acceptors.spawn(async move { dealer.accept(listener, index, tls, slots, stop).await });
         }
         acceptors.close();
         Ok((threads, acceptors))
     }
 
-    /// Two loops for each number: its fetches and its callbacks.
+    fn intake(&self) -> Intake {
+        let numbers = self.numbers.iter();
+        Intake::new(
+            numbers.map(|number| (&number.config, Arc::clone(&number.metrics))),
+            self.state.clone(),
+            Arc::clone(&self.comparisons),
+            self.config.intake.body_bytes,
+            self.config.limits.body_idle_timeout,
+        )
+    }
+
+    /// Three loops for each number: its fetches, its callbacks, and the ends of its pairs.
     fn start_jobs(&self, ending: &Ending) -> anyhow::Result<TaskTracker> {
         let runners = TaskTracker::new();
-        let client = backend::cloud::Client::new(
-            &self.config.fetch,
-            self.config.server.allow_insecure_upstreams,
-        )?;
         for number in &self.numbers {
-            let fetch = self.fetch(number, &client);
+            let fetch = self.fetch(number);
             let permits = self.config.fetch.max_concurrent;
             self.start_runner(
                 &runners,
@@ -248,6 +306,16 @@ impl App {
                 permits,
                 horizon,
                 deliver,
+            );
+            let longest = self.config.compare.callback_deadline;
+            self.start_runner(
+                &runners,
+                ending,
+                number,
+                Queue::Compare,
+                self.config.compare.permits,
+                longest + Duration::from_secs(60),
+                self.end_pair(number),
             );
         }
         runners.close();
@@ -281,10 +349,27 @@ impl App {
         runners.spawn(runner.run(ending.stop.clone(), ending.abandon.clone()));
     }
 
-    fn fetch(&self, number: &Number, client: &backend::cloud::Client) -> Fetch {
+    fn end_pair(&self, number: &Arc<Number>) -> EndPair {
+        let (asked, cutover) = (Arc::clone(number), Arc::clone(&self.cutover));
+        EndPair {
+            number: number.config.name.clone(),
+            state: self.state.clone(),
+            comparisons: Arc::clone(&self.comparisons),
+            metrics: Arc::clone(&number.metrics),
+            published: Arc::clone(&number.published),
+            compat: number.config.compat.clone(),
+            measure: Arc::new(move |id| {
+                let (number, config) = (Arc::clone(&asked), cutover.compare());
+                Box::pin(async move { number.measure_onprem(&id, &config).await })
+            }),
+        }
+    }
+
+    fn fetch(&self, number: &Number) -> Fetch {
         let cloud = number.config.cloud.clone();
         Fetch {
-            cloud: cloud.map(|cloud| backend::cloud::Cloud::new(client.clone(), cloud)),
+            cloud: cloud.map(|cloud| backend::cloud::Cloud::new(self.cloud.clone(), cloud)),
+            published: Arc::clone(&number.published),
             config: self.config.fetch.clone(),
             compat: number.config.compat.clone(),
             state: self.state.clone(),
@@ -302,6 +387,9 @@ impl App {
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
         let admin = Admin {
+            cutover: Arc::clone(&self.cutover),
+            comparisons: Arc::clone(&self.comparisons),
+            proxy: Arc::clone(&self.proxy),
             token: self.config.admin.token.clone(),
             state: self.state.clone(),
             store: self.store.clone(),
@@ -320,7 +408,14 @@ impl App {
                 );
             }
         });
-        if let Some(certificate) = self.certificate.clone() {
+        if let Some(keeper) = self.keeper.take() {
+            tasks.spawn(keeper.run(stop.clone()));
+        }
+        let (cutover, until) = (Arc::clone(&self.cutover), stop.clone());
+        tasks.spawn(async move { until.run_until_cancelled(tick(&cutover)).await });
+        let (cutover, until) = (Arc::clone(&self.cutover), stop.clone());
+        tasks.spawn(async move { until.run_until_cancelled(watch_kill_file(&cutover)).await });
+        for certificate in self.rereadable().certificates {
             let until = stop.clone();
             tasks.spawn(async move {
                 until
@@ -333,24 +428,50 @@ impl App {
             self.store.clone(),
             Arc::clone(&self.proxy),
         );
-        let keep_partials = self.config.fetch.give_up_after;
+        let (keep_partials, cutover) = (self.config.fetch.give_up_after, Arc::clone(&self.cutover));
         let until = stop.clone();
         tasks.spawn(async move {
             until
-                .run_until_cancelled(sweep(&state, &store, &proxy.users, keep_partials))
+                .run_until_cancelled(sweep(&state, &store, &proxy.users, &cutover, keep_partials))
                 .await;
         });
         Ok(())
     }
 }
 
-fn numbers(config: &Config, metrics: &Metrics) -> anyhow::Result<Vec<Arc<Number>>> {
+fn certificate(files: Option<&config::TlsFiles>) -> anyhow::Result<Option<Arc<Certificate>>> {
+    let certificate = files.cloned().map(Certificate::load).transpose()?;
+    Ok(certificate.map(Arc::new))
+}
+
+/// The same files are read once.
+fn certificate_of_intake(
+    config: &Config,
+    public: Option<&Arc<Certificate>>,
+) -> anyhow::Result<Option<Arc<Certificate>>> {
+    match (&config.intake.tls, &config.server.tls) {
+        (Some(intake), Some(server)) if intake == server => Ok(public.cloned()),
+        (intake, _) => certificate(intake.as_ref()),
+    }
+}
+
+fn numbers(
+    config: &Config,
+    metrics: &Metrics,
+    cutover: &Cutover,
+    cloud: &backend::cloud::Client,
+) -> anyhow::Result<Vec<Arc<Number>>> {
     let make = |(index, number): (usize, &config::Number)| {
-        let figures: Arc<NumberMetrics> =
-            Arc::new(metrics.number(&number.name, &|route| number.mode(route)));
-        let made = Number::new(number.clone(), index, figures, &config.limits);
-        made.map(Arc::new)
-            .with_context(|| format!("number {}", number.name))
+        let name = &number.name;
+        let identity = number.cloud.clone();
+        let parts = Parts {
+            cloud: identity.map(|of| Arc::new(backend::cloud::Cloud::new(cloud.clone(), of))),
+            published: cutover.of(name).context("a number without flags")?,
+            metrics: Arc::new(metrics.number(name)),
+            compare_permits: config.compare.permits,
+        };
+        let made = Number::new(number.clone(), index, parts, &config.limits);
+        made.map(Arc::new).with_context(|| format!("number {name}"))
     };
     config.numbers.iter().enumerate().map(make).collect()
 }
@@ -400,7 +521,7 @@ fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 fn warn_of_missing_users(numbers: &[Arc<Number>], users: &Users) {
     let locked_out = |number: &&Arc<Number>| {
-        number.mode(Route::Login) == Mode::Cloud
+        number.published.load().flag(Route::Login).mode == Mode::Cloud
             && !users.any(&number.config.name)
             && number.onprem.is_none()
     };
@@ -409,8 +530,33 @@ fn warn_of_missing_users(numbers: &[Arc<Number>], users: &Users) {
     }
 }
 
+/// By itself, so that it is looked at even while the state is not answering.
+async fn watch_kill_file(cutover: &Cutover) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        cutover.look_at_kill_file().await;
+    }
+}
+
+/// Moves ramps, and looks at the configuration.
+async fn tick(cutover: &Cutover) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        cutover.reload_if_changed().await;
+        cutover.move_ramps(Timestamp::now()).await;
+    }
+}
+
 /// Forgets what is over, now and every hour.
-async fn sweep(state: &State, store: &Store, users: &Users, keep_partials: Duration) {
+async fn sweep(
+    state: &State,
+    store: &Store,
+    users: &Users,
+    cutover: &Cutover,
+    keep_partials: Duration,
+) {
     loop {
         let now = Timestamp::now();
         users.sweep(now);
@@ -418,6 +564,16 @@ async fn sweep(state: &State, store: &Store, users: &Users, keep_partials: Durat
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the state could not be swept"
+            );
+        }
+        let oldest =
+            Timestamp(now.0.saturating_sub(
+                i64::try_from(cutover.compare().keep.as_millis()).unwrap_or(i64::MAX),
+            ));
+        if let Err(error) = state.sweep_comparisons(oldest).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "old comparisons could not be swept"
             );
         }
         let store = store.clone();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
-use hyper::{Request, Response, Version};
+use hyper::{Request, Response, StatusCode, Version};
 
 use crate::backend;
 use crate::http::Body;
@@ -16,11 +16,16 @@ use crate::http::headers::{REQUEST_ID, usable_request_id};
 use crate::http::server::Handler;
 use crate::proxy::respond::{self, ProxyError};
 use crate::proxy::{Call, Proxy};
+use crate::relay::intake::{Intake, Refused};
+
+/// The listener for those who call the bridge; the public ones are counted from 0.
+pub const INTAKE: usize = usize::MAX;
 
 /// What one proxy thread answers with.
 #[derive(Clone)]
 pub struct Entry {
     proxy: Arc<Proxy>,
+    intake: Arc<Intake>,
     /// This thread's connections to old clients, by the number's index.
     onprem: Arc<[Option<backend::onprem::Client>]>,
     /// The version in answers that belong to no number.
@@ -31,11 +36,13 @@ impl Entry {
     /// A thread's own.
     pub fn new(
         proxy: Arc<Proxy>,
+        intake: Arc<Intake>,
         onprem: Vec<Option<backend::onprem::Client>>,
         version: Arc<str>,
     ) -> Self {
         Self {
             proxy,
+            intake,
             onprem: onprem.into(),
             version,
         }
@@ -51,6 +58,9 @@ impl Entry {
         if let Some(what) = ambiguity(&request) {
             return self.refuse(&ProxyError::Ambiguous(what), id);
         }
+        if listener == INTAKE {
+            return Box::pin(self.take_in(peer, request)).await;
+        }
         match self.proxy.number(listener, &request) {
             Ok(number) => {
                 let onprem = self.onprem.get(number.index).and_then(Option::as_ref);
@@ -58,6 +68,7 @@ impl Entry {
                     .handle(
                         &Call {
                             number,
+                            flags: number.published.load(),
                             onprem,
                             id,
                             peer,
@@ -67,6 +78,14 @@ impl Entry {
                     .await
             }
             Err(error) => self.refuse(&error, id),
+        }
+    }
+
+    /// A callback of the old client.
+    async fn take_in(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
+        match self.intake.take(peer, request).await {
+            Ok(()) => respond::empty(StatusCode::OK, &self.version),
+            Err(refused) => respond::failure(&in_the_old_words(refused), &self.version),
         }
     }
 
@@ -111,6 +130,18 @@ fn new_request_id() -> HeaderValue {
     }
     // Hex digits are always a header value.
     HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("0"))
+}
+
+fn in_the_old_words(refused: Refused) -> ProxyError {
+    match refused {
+        Refused::UnknownPath => ProxyError::UnknownPath,
+        Refused::WrongMethod => ProxyError::WrongMethod("POST"),
+        Refused::Stranger => ProxyError::Stranger,
+        Refused::TooLarge(limit) => ProxyError::TooLarge(limit),
+        Refused::Incomplete(error) => ProxyError::Incomplete(error),
+        Refused::NotJson => ProxyError::NotJson,
+        Refused::State(error) => ProxyError::State(error),
+    }
 }
 
 /// A request that two readers could cut at different places must not be passed on.

@@ -5,8 +5,9 @@
 //! | layer | modules | what they are |
 //! |---|---|---|
 //! | vocabulary | [`ids`] [`config`] [`metrics`] [`telemetry`] [`http`] [`onprem`] [`cloud`] | plain data and glue |
-//! | rules | [`translate`] [`route`] | pure functions: no I/O, no clock, no logging |
+//! | rules | [`translate`] [`route`] [`compare`] | pure functions: no I/O, no clock, no logging |
 //! | adapters | [`backend`] [`media`] [`state`] [`jobs`] [`users`] | each owns one outside thing |
+//! | shared by the flows | [`cutover`] [`comparisons`] | the flags in force; where comparisons go |
 //! | flows | [`proxy`] [`relay`] | the two stories; neither knows the other |
 //! | surface | [`admin`] [`entry`] [`app`] | listeners and wiring |
 //! | beside | [`check`] [`operate`] | the commands that look before a start, and at a running bridge |
@@ -33,7 +34,10 @@ pub mod app;
 pub mod backend;
 pub mod check;
 pub mod cloud;
+pub mod compare;
+pub mod comparisons;
 pub mod config;
+pub mod cutover;
 pub mod demo;
 pub mod entry;
 pub mod http;

@@ -7,12 +7,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
-use waba_bridge::app::App;
+use waba_bridge::app::{App, Rereadable};
 use waba_bridge::config::{self, Config};
 use waba_bridge::operate::{self, Redrive, Wanted};
 use waba_bridge::{check, demo, sandbox, telemetry, users};
 
-use arguments::{Arguments, CheckArguments, Command, ConfigFile, JobsArguments, JobsCommand, Of};
+use arguments::{
+    Arguments, CheckArguments, Command, Compare, CompareArguments, ConfigFile, Cutover,
+    CutoverArguments, JobsArguments, JobsCommand, Of, WhyArguments,
+};
 
 /// A request makes and drops some thirty small allocations; this allocator does that in half the instructions.
 #[global_allocator]
@@ -20,6 +23,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A configuration that cannot be used (`EX_CONFIG` of sysexits).
 const EXIT_CONFIG: u8 = 78;
+/// A compared route is not ready.
+const EXIT_NOT_READY: u8 = 3;
+/// There are too few comparisons to say.
+const EXIT_NOT_ENOUGH_DATA: u8 = 4;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
@@ -30,6 +37,9 @@ fn main() -> ExitCode {
             let (place, json) = running.place();
             ended(operate::routes(&place, json, &mut std::io::stdout()))
         }
+        Command::Cutover(arguments) => cutover(arguments),
+        Command::Why(arguments) => why(arguments),
+        Command::Compare(arguments) => compare(arguments),
         Command::HashPassword => hash_password(),
         Command::Demo(options) => block_on(demo::run(&options)),
         Command::Sandbox(options) => block_on(sandbox::run(&options)),
@@ -75,6 +85,41 @@ fn jobs(arguments: JobsArguments) -> ExitCode {
             operate::redrive(&place, &which, json, out)
         }
     })
+}
+
+fn cutover(arguments: CutoverArguments) -> ExitCode {
+    use operate::cutover;
+    let (place, json) = arguments.running.place();
+    let out = &mut std::io::stdout();
+    ended(match arguments.command.read() {
+        Cutover::Show { number, all } => cutover::show(&place, number.as_deref(), all, json, out),
+        Cutover::Change(order, change) => cutover::change(&place, &order, &change, json, out),
+        Cutover::History(past) => cutover::history(&place, &past, json, out),
+        Cutover::Kill(order) => cutover::kill(&place, &order, json, out),
+        Cutover::Revive(order) => cutover::revive(&place, &order, json, out),
+    })
+}
+
+fn why(arguments: WhyArguments) -> ExitCode {
+    let (running, question) = arguments.read();
+    let (place, json) = running.place();
+    let out = &mut std::io::stdout();
+    ended(operate::cutover::why(&place, &question, json, out))
+}
+
+fn compare(arguments: CompareArguments) -> ExitCode {
+    use operate::compare::{self, Readiness};
+    let (place, json) = arguments.running.place();
+    let out = &mut std::io::stdout();
+    match arguments.command.read() {
+        Compare::Record(of, record) => ended(compare::record(&place, &of, &record, json, out)),
+        Compare::Report(wanted) => match compare::report(&place, &wanted, json, out) {
+            Ok(Readiness::Ready) => ExitCode::SUCCESS,
+            Ok(Readiness::NotReady) => ExitCode::from(EXIT_NOT_READY),
+            Ok(Readiness::NotEnoughData) => ExitCode::from(EXIT_NOT_ENOUGH_DATA),
+            Err(failure) => ended(Err(failure)),
+        },
+    }
 }
 
 /// One line from standard input, so that the password is in no process list and no shell history.
@@ -131,7 +176,7 @@ fn serve(file: &ConfigFile) -> ExitCode {
         tracing::warn!("{warning}");
     }
     raise_file_limit();
-    match run(config) {
+    match run(config, file.config.clone()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -140,7 +185,7 @@ fn serve(file: &ConfigFile) -> ExitCode {
     }
 }
 
-fn run(config: Config) -> anyhow::Result<()> {
+fn run(config: Config, file: std::path::PathBuf) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.server.threads)
         .thread_name("background")
@@ -148,17 +193,14 @@ fn run(config: Config) -> anyhow::Result<()> {
         .build()?;
     runtime.block_on(async {
         let stop = CancellationToken::new();
-        let app = App::build(config).await?;
-        tokio::spawn(signals(stop.clone(), app.certificate()));
+        let app = App::build(config, Some(file)).await?;
+        tokio::spawn(signals(stop.clone(), app.rereadable()));
         app.run(stop).await
     })
 }
 
-/// SIGTERM and SIGINT: the first ends in order, the second at once. SIGHUP rereads the certificate.
-async fn signals(
-    stop: CancellationToken,
-    certificate: Option<std::sync::Arc<waba_bridge::http::tls::Certificate>>,
-) -> std::io::Result<()> {
+/// SIGTERM and SIGINT: the first ends in order, the second at once. SIGHUP rereads the configuration and certificates.
+async fn signals(stop: CancellationToken, rereadable: Rereadable) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -168,10 +210,7 @@ async fn signals(
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             _ = hangup.recv() => {
-                match &certificate {
-                    Some(certificate) => certificate.reload(),
-                    None => tracing::info!("SIGHUP: there is no certificate to reread; the configuration is read at start only"),
-                }
+                rereadable.reread().await;
                 continue;
             }
         }

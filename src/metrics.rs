@@ -4,6 +4,7 @@
 //! addition. What is a state rather than an event (backlog, free space) is put in when the text is asked for.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -14,7 +15,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::ids::NumberName;
-use crate::route::{Mode, Route};
+use crate::route::{Decision, Plan, Route};
 
 type Histograms<L> = Family<L, Histogram, Seconds>;
 
@@ -31,6 +32,10 @@ pub struct Metrics {
     callbacks: Family<ResultLabels, Counter>,
     callback_seconds: Histograms<NumberLabels>,
     logins: Family<ResultLabels, Counter>,
+    decisions: Family<DecisionLabels, Counter>,
+    comparisons: Family<ComparisonLabels, Counter>,
+    comparisons_skipped: Family<ComparisonLabels, Counter>,
+    intake: Family<ResultLabels, Counter>,
     jobs_waiting: Family<QueueLabels, Gauge>,
     jobs_buried: Family<QueueLabels, Gauge>,
     oldest_job_seconds: Family<QueueLabels, Gauge>,
@@ -53,6 +58,21 @@ struct RouteLabels {
     number: String,
     route: &'static str,
     mode: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DecisionLabels {
+    number: String,
+    route: &'static str,
+    mode: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ComparisonLabels {
+    number: String,
+    route: &'static str,
+    result: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -84,7 +104,14 @@ impl MetricConstructor<Histogram> for Seconds {
 
 /// One number's handles.
 pub struct NumberMetrics {
-    routes: Vec<RouteMetrics>,
+    /// By route and what was done with the call; made when they are first needed, since most never are.
+    routes: Vec<[OnceLock<RouteMetrics>; PLANS]>,
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Histograms<RouteLabels>,
+    decisions: Family<DecisionLabels, Counter>,
+    comparisons: Family<ComparisonLabels, Counter>,
+    comparisons_skipped: Family<ComparisonLabels, Counter>,
+    intake: Family<ResultLabels, Counter>,
     acks_new: Counter,
     acks_joined: Counter,
     name: String,
@@ -96,6 +123,8 @@ pub struct NumberMetrics {
     callback_seconds: Histogram,
     cloud_fault: Gauge,
 }
+
+const PLANS: usize = 4;
 
 struct RouteMetrics {
     by_class: [Counter; 5],
@@ -131,6 +160,10 @@ impl Metrics {
             callbacks: Family::default(),
             callback_seconds: Family::new_with_constructor(Seconds),
             logins: Family::default(),
+            decisions: Family::default(),
+            comparisons: Family::default(),
+            comparisons_skipped: Family::default(),
+            intake: Family::default(),
             jobs_waiting: Family::default(),
             jobs_buried: Family::default(),
             oldest_job_seconds: Family::default(),
@@ -194,6 +227,26 @@ impl Metrics {
             self.logins.clone(),
         );
         r.register(
+            "decisions",
+            "Calls whose side was decided by more than the flag's mode, by reason",
+            self.decisions.clone(),
+        );
+        r.register(
+            "comparisons",
+            "Comparisons, by verdict",
+            self.comparisons.clone(),
+        );
+        r.register(
+            "comparisons_skipped",
+            "Calls that were to be compared and were not, by reason",
+            self.comparisons_skipped.clone(),
+        );
+        r.register(
+            "intake",
+            "Callbacks of the old client taken in, by result",
+            self.intake.clone(),
+        );
+        r.register(
             "jobs_waiting",
             "Jobs not finished",
             self.jobs_waiting.clone(),
@@ -221,7 +274,7 @@ impl Metrics {
     }
 
     /// A number's handles.
-    pub fn number(&self, number: &NumberName, modes: &dyn Fn(Route) -> Mode) -> NumberMetrics {
+    pub fn number(&self, number: &NumberName) -> NumberMetrics {
         let name = number.to_string();
         let labels = NumberLabels {
             number: name.clone(),
@@ -236,9 +289,14 @@ impl Metrics {
         };
         NumberMetrics {
             routes: Route::ALL
-                .into_iter()
-                .map(|route| self.route(&name, route, modes(route)))
-                .collect(),
+                .map(|_| [const { OnceLock::new() }; PLANS])
+                .into(),
+            requests: self.requests.clone(),
+            request_seconds: self.request_seconds.clone(),
+            decisions: self.decisions.clone(),
+            comparisons: self.comparisons.clone(),
+            comparisons_skipped: self.comparisons_skipped.clone(),
+            intake: self.intake.clone(),
             acks_new: ack("new"),
             acks_joined: ack("joined"),
             fetches: self.fetches.clone(),
@@ -249,27 +307,6 @@ impl Metrics {
             callback_seconds: self.callback_seconds.get_or_create(&labels).clone(),
             cloud_fault: self.cloud_fault.get_or_create(&labels).clone(),
             name,
-        }
-    }
-
-    fn route(&self, number: &str, route: Route, mode: Mode) -> RouteMetrics {
-        let by_class = ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|status| {
-            let labels = RequestLabels {
-                number: number.to_owned(),
-                route: route.as_str(),
-                mode: mode.as_str(),
-                status,
-            };
-            self.requests.get_or_create(&labels).clone()
-        });
-        let labels = RouteLabels {
-            number: number.to_owned(),
-            route: route.as_str(),
-            mode: mode.as_str(),
-        };
-        RouteMetrics {
-            by_class,
-            seconds: self.request_seconds.get_or_create(&labels).clone(),
         }
     }
 
@@ -313,11 +350,75 @@ impl Default for Metrics {
 
 impl NumberMetrics {
     /// Counts one answered request.
-    pub fn answered(&self, route: Route, status: u16, took: Duration) {
-        let metrics = &self.routes[route as usize];
+    pub fn answered(&self, route: Route, plan: Plan, status: u16, took: Duration) {
+        let place = match plan {
+            Plan::OnPrem => 0,
+            Plan::Cloud => 1,
+            Plan::Compare { .. } => 2,
+            Plan::Off => 3,
+        };
+        let metrics =
+            self.routes[route as usize][place].get_or_init(|| self.make(route, plan.as_str()));
         let class = usize::from(status / 100).clamp(1, 5) - 1;
         metrics.by_class[class].inc();
         metrics.seconds.observe(took.as_secs_f64());
+    }
+
+    fn make(&self, route: Route, mode: &'static str) -> RouteMetrics {
+        let by_class = ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|status| {
+            let labels = RequestLabels {
+                number: self.name.clone(),
+                route: route.as_str(),
+                mode,
+                status,
+            };
+            self.requests.get_or_create(&labels).clone()
+        });
+        let labels = RouteLabels {
+            number: self.name.clone(),
+            route: route.as_str(),
+            mode,
+        };
+        RouteMetrics {
+            by_class,
+            seconds: self.request_seconds.get_or_create(&labels).clone(),
+        }
+    }
+
+    /// Counts one decision.
+    pub fn decided(&self, route: Route, decision: Decision) {
+        let labels = DecisionLabels {
+            number: self.name.clone(),
+            route: route.as_str(),
+            mode: decision.plan.as_str(),
+            reason: decision.reason.as_str(),
+        };
+        self.decisions.get_or_create(&labels).inc();
+    }
+
+    /// Counts one comparison.
+    pub fn compared(&self, route: Route, verdict: &'static str) {
+        let labels = self.comparison(route, verdict);
+        self.comparisons.get_or_create(&labels).inc();
+    }
+
+    /// Counts one call that was to be compared and was not.
+    pub fn not_compared(&self, route: Route, reason: &'static str) {
+        let labels = self.comparison(route, reason);
+        self.comparisons_skipped.get_or_create(&labels).inc();
+    }
+
+    fn comparison(&self, route: Route, result: &'static str) -> ComparisonLabels {
+        ComparisonLabels {
+            number: self.name.clone(),
+            route: route.as_str(),
+            result,
+        }
+    }
+
+    /// Counts one POST to the intake.
+    pub fn taken_in(&self, result: &str) {
+        self.count(&self.intake, result);
     }
 
     /// Counts one acknowledged retry download.

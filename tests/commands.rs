@@ -269,7 +269,7 @@ fn a_sandbox_whose_port_is_taken_says_which() {
 fn a_log_that_goes_into_a_file_has_no_colours() {
     let folder = tempfile::tempdir().unwrap();
     let config = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\nallow_insecure_upstreams = true\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+        "[server]\nlisten = \"127.0.0.1:0\"\nallow_insecure_upstreams = true\n[intake]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
          [state]\nurl = \"sqlite:{0}/bridge.db\"\n[media]\nurl = \"file:{0}/media\"\n\
          [[numbers]]\nname = \"support\"\n[numbers.onprem]\nurl = \"http://127.0.0.1:1\"\n",
         folder.path().display()
@@ -332,4 +332,80 @@ fn a_password_is_hashed_as_it_was_typed_and_a_weak_one_refused() {
     let (code, hash, said) = hashed("weak\n");
     assert_eq!((code, hash.as_str()), (Some(1), ""));
     assert!(said.contains("8 to 64 characters"), "{said}");
+}
+
+fn said(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    Running::start(&mut program(folder.path(), arguments)).output()
+}
+
+#[test]
+fn every_command_has_a_help_that_names_its_exit_codes() {
+    for command in [
+        "serve",
+        "check",
+        "jobs",
+        "routes",
+        "cutover",
+        "cutover show",
+        "cutover set",
+        "cutover reset",
+        "cutover pin",
+        "cutover unpin",
+        "cutover ramp",
+        "cutover history",
+        "cutover kill",
+        "cutover revive",
+        "why",
+        "compare",
+        "compare report",
+        "compare record",
+    ] {
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.push("--help");
+        let (code, help, _) = said(&arguments);
+        assert_eq!(code, Some(0), "{command}");
+        assert!(help.contains("Exit codes"), "{command}\n{help}");
+        assert!(help.contains("78"), "{command}\n{help}");
+    }
+}
+
+#[test]
+fn wrong_use_is_refused_before_any_bridge_is_asked() {
+    const RAMP: &str =
+        "cutover ramp media_download --every 10m --max-error-rate 1% --min-samples 5 --reason x";
+    for (arguments, words) in [
+        (
+            "cutover set media_download cloud --percent 101 --reason x",
+            "0..=100",
+        ),
+        ("cutover set nix cloud --reason x", "media_download"),
+        ("cutover set media_download nix --reason x", "compare"),
+        ("cutover set media_download cloud", "--reason"),
+        ("cutover set cloud --reason x", "required arguments"),
+        ("cutover pin cloud --reason x", "--medium"),
+        (
+            "cutover pin --medium 1 --caller a cloud --reason x",
+            "cannot be used with",
+        ),
+        ("cutover pin --medium 1 compare --reason x", "onprem, cloud"),
+        (&format!("{RAMP} --steps 25,5"), "must grow"),
+        (&format!("{RAMP} --steps 5,101"), "no share"),
+        (&format!("{RAMP} --steps 5 --stop"), "cannot be used with"),
+        (
+            &format!("{RAMP} --steps 5 --max-mismatch-rate 5"),
+            "a rate is",
+        ),
+        (RAMP, "--steps"),
+        ("cutover history --limit 0", "1..=1000"),
+        ("cutover kill", "--reason"),
+        ("compare report --since yesterday", "24h"),
+        ("compare record start", "--route"),
+        ("why GET", "<PATH>"),
+    ] {
+        let words_of: Vec<&str> = arguments.split(' ').collect();
+        let (code, _, err) = said(&words_of);
+        assert_eq!(code, Some(2), "{arguments}\n{err}");
+        assert!(err.contains(words), "{arguments}\n{err}");
+    }
 }

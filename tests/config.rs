@@ -10,8 +10,8 @@ use figment::providers::{Format, Toml};
 use figment::value::Dict;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
-use waba_bridge::config::{self, Config, HostRule, Problems};
-use waba_bridge::route::{Mode, Route};
+use waba_bridge::config::{self, Against, Config, HostRule, Layer, Problems};
+use waba_bridge::route::{Flag, Mode, Route, Side};
 
 const ONE: &str = r#"
 [[numbers]]
@@ -175,11 +175,18 @@ fn one_number_takes_every_default() {
     assert_eq!(config.limits.upload_bytes, 100 << 20);
     assert_eq!(config.fetch.retry_delays.len(), 5);
     assert_eq!(config.tokens.lifetime, Duration::from_secs(604_800));
+    assert_eq!(config.intake.listen, Some("0.0.0.0:9092".parse().unwrap()));
+    assert!(config.intake.tls.is_none());
+    assert_eq!(config.intake.body_bytes, 3 << 20);
+    assert_eq!(config.cutover.kill_file, Path::new("data/kill"));
     let [number] = &config.numbers[..] else {
         panic!("one number")
     };
-    assert!(number.modes.values().all(|mode| *mode == Mode::OnPrem));
-    assert_eq!(number.modes.len(), Route::ALL.len());
+    assert!(
+        Route::ALL
+            .into_iter()
+            .all(|route| number.mode(route) == Mode::OnPrem)
+    );
     let callback = number.callback.as_ref().unwrap();
     assert_eq!(
         (
@@ -266,7 +273,7 @@ fn the_environment_reaches_a_number_by_its_name() {
         (headers[0].0.as_str(), headers[0].1.expose_secret()),
         ("x-api-key", "new")
     );
-    assert_eq!(number.modes[&Route::MediaDownload], Mode::Cloud);
+    assert_eq!(number.mode(Route::MediaDownload), Mode::Cloud);
 }
 
 #[test]
@@ -357,7 +364,8 @@ const BAD: &str = r#"
     threads = "four"
     tls = { certificate = "none.pem" }
     [intake]
-    listen = "0.0.0.0:9092"
+    listen = "9092"
+    body_kb = 0
     [admin]
     listen = "0.0.0.0:9091"
     [state]
@@ -371,8 +379,26 @@ const BAD: &str = r#"
     header_kb = 0
     [fetch]
     retry_delays_s = []
+    [compare]
+    against = "dead"
+    permits = 0
+    noise_percent = 101
+    ready_match_permille = 99.5
+    equivalent = ["ids", "digets"]
+    ignore = ["meta.version"]
+    keep_rwos = 1
+    [compare.ignore_on]
+    buisness_profile = ["$.a"]
+    contacts = ["$"]
+    [cutover]
+    kill_file = ""
     [routes]
-    media_get = { mode = "cloud", percent = 25 }
+    default = "cloud"
+    health = "clould"
+    contacts = { mode = "cloud", answer = "cloud" }
+    stats = { mode = "onprem", percent = 25 }
+    profile_about = { percent = 25 }
+    media_get = { mode = "cloud", percent = 101 }
     messages = "cloud"
     media_uplaod = "off"
     [every_number.cloud]
@@ -388,6 +414,8 @@ const BAD: &str = r#"
     url = "http://10.0.0.5:9090/v1"
     username = "admin"
     ca_file = "gone.pem"
+    callback_from = ["10.0.0.5", "10.0.0.0/33"]
+    callback_secret_file = "gone"
     [numbers.cloud]
     graph_url = "http://graph.facebook.com"
     version = "24"
@@ -411,13 +439,14 @@ const BAD: &str = r#"
     login = "cloud"
 "#;
 
-const BAD_KEYS: [&str; 40] = [
+const BAD_KEYS: [&str; 58] = [
     "extra",
     "server.listen",
     "server.threads",
     "server.tls.key",
     "server.tls.certificate",
-    "intake",
+    "intake.listen",
+    "intake.body_kb",
     "admin.token",
     "state.url",
     "media.url",
@@ -425,7 +454,22 @@ const BAD_KEYS: [&str; 40] = [
     "log.level",
     "limits.header_kb",
     "fetch.retry_delays_s",
-    "routes.media_get",
+    "compare.against",
+    "compare.permits",
+    "compare.noise_percent",
+    "compare.ready_match_permille",
+    "compare.equivalent",
+    "compare.ignore",
+    "compare.keep_rwos",
+    "compare.ignore_on.buisness_profile",
+    "compare.ignore_on.contacts",
+    "cutover.kill_file",
+    "routes.default",
+    "routes.health",
+    "routes.contacts.answer",
+    "routes.stats.percent",
+    "routes.profile_about.mode",
+    "routes.media_get.percent",
     "routes.messages",
     "routes.media_uplaod",
     "every_number.cloud.verison",
@@ -436,6 +480,8 @@ const BAD_KEYS: [&str; 40] = [
     "numbers.sales.onprem.url",
     "numbers.sales.onprem.password",
     "numbers.sales.onprem.ca_file",
+    "numbers.sales.onprem.callback_from",
+    "numbers.sales.onprem.callback_secret_file",
     "numbers.sales.cloud.graph_url",
     "numbers.sales.cloud.version",
     "numbers.sales.cloud.phone_number_id",
@@ -465,7 +511,7 @@ fn every_mistake_is_reported_at_once_and_by_its_key() {
     assert_eq!(text.lines().count(), found.len(), "one line each:\n{text}");
     assert!(!text.contains("EAAGsecret"), "{text}");
     for (key, what) in problems(BAD) {
-        let is_later = ["intake", "app_secret", "media_ids", "media_get"]
+        let is_later = ["app_secret", "media_ids"]
             .iter()
             .any(|end| key.ends_with(end));
         assert!(
@@ -520,8 +566,8 @@ fn the_example_loads_once_its_secret_is_there() {
         number.cloud.as_ref().unwrap().access_token.expose_secret(),
         "EAAGsecret"
     );
-    assert_eq!(number.modes[&Route::MediaDownload], Mode::Cloud);
-    assert_eq!(number.modes[&Route::Login], Mode::OnPrem);
+    assert_eq!(number.mode(Route::MediaDownload), Mode::Cloud);
+    assert_eq!(number.mode(Route::Login), Mode::OnPrem);
     assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
 }
 
@@ -613,13 +659,13 @@ fn tls_files_hold_what_they_should() {
 fn a_number_without_an_old_client_is_served_from_cloud_where_that_is_possible() {
     let toml = format!("[[numbers]]\nname = \"support\"\n{CLOUD}");
     let config = parse(&toml).unwrap();
-    for (route, mode) in &config.numbers[0].modes {
+    for (route, mode) in Route::ALL.map(|route| (route, config.numbers[0].mode(route))) {
         let expected = if route.is_served_from_cloud() {
             Mode::Cloud
         } else {
             Mode::Off
         };
-        assert_eq!(*mode, expected, "{route}");
+        assert_eq!(mode, expected, "{route}");
     }
     assert!(
         config
@@ -721,4 +767,458 @@ fn plain_http_needs_a_word_and_labs_are_warned() {
     );
     let private = format!("{ONE}{CLOUD}graph_url = \"https://127.0.0.1:1\"\n");
     assert_problem(&private, "numbers.support.cloud.graph_url", "not public");
+}
+
+#[test]
+fn comparisons_take_every_default() {
+    let compare = parse(ONE).unwrap().compare;
+    assert_eq!(compare.against, Against::Live);
+    assert!(compare.intake);
+    assert_eq!(compare.permits, 64);
+    assert_eq!(compare.deadline, Duration::from_secs(10));
+    assert_eq!(
+        (compare.json_bytes, compare.max_bytes),
+        (1 << 20, 105 << 20)
+    );
+    assert_eq!(
+        (compare.noise_percent, compare.ready_match_permille),
+        (1, 990)
+    );
+    assert_eq!(compare.callback_deadline, Duration::from_secs(900));
+    assert_eq!(
+        (compare.keep_rows, compare.baseline_rows),
+        (100_000, 10_000)
+    );
+    assert_eq!(compare.keep, Duration::from_secs(30 * 86_400));
+    let all = [
+        "ids",
+        "digests",
+        "numbers",
+        "voice_audio",
+        "phones",
+        "times",
+        "order",
+        "absent",
+    ];
+    assert_eq!(compare.equivalent, all);
+    assert_eq!(compare.ignores, [(None, "$.meta.version".to_owned())]);
+}
+
+#[test]
+fn what_comparisons_hold_to_can_be_set() {
+    let toml = format!(
+        "[compare]\nagainst = \"recorded\"\npermits = 2\ndeadline_s = 3\njson_kb = 4\nmax_mb = 5\nnoise_percent = 100\n\
+         callback_deadline_s = 6\nkeep_rows = 7\nkeep_days = 8\nbaseline_rows = 9\nready_match_permille = 1000\n\
+         equivalent = [\"times\"]\nignore = []\n\
+         [compare.ignore_on]\nhealth = [\"$.health.gateway_status\"]\n\
+         [cutover]\nkill_file = \"/run/kill\"\n[intake]\nlisten = \"\"\nbody_kb = 1\n{ONE}"
+    );
+    let variables = [(
+        "WABA_BRIDGE__COMPARE__IGNORE_ON__CONTACTS",
+        "[\"$.contacts[*].wa_id\"]",
+    )];
+    let config = with_environment(&toml, &variables).unwrap();
+    let compare = config.compare;
+    assert_eq!(compare.against, Against::Recorded);
+    assert!(!compare.intake && config.intake.listen.is_none());
+    assert_eq!(
+        (compare.permits, compare.deadline),
+        (2, Duration::from_secs(3))
+    );
+    assert_eq!((compare.json_bytes, compare.max_bytes), (4 << 10, 5 << 20));
+    assert_eq!(
+        (compare.noise_percent, compare.ready_match_permille),
+        (100, 1000)
+    );
+    assert_eq!(compare.callback_deadline, Duration::from_secs(6));
+    assert_eq!((compare.keep_rows, compare.baseline_rows), (7, 9));
+    assert_eq!(compare.keep, Duration::from_secs(8 * 86_400));
+    assert_eq!(compare.equivalent, ["times"]);
+    let on = |route, path: &str| (Some(route), path.to_owned());
+    assert_eq!(
+        compare.ignores,
+        [
+            on(Route::Contacts, "$.contacts[*].wa_id"),
+            on(Route::Health, "$.health.gateway_status")
+        ]
+    );
+    assert_eq!(config.cutover.kill_file, Path::new("/run/kill"));
+    assert_eq!(config.intake.body_bytes, 1 << 10);
+}
+
+#[test]
+fn what_cannot_be_compared_by_is_told_with_what_can() {
+    for (section, key, what) in [
+        (
+            "[compare.ignore_on]\nbuisness_profile = []",
+            "compare.ignore_on.buisness_profile",
+            "did you mean \"business_profile\"?",
+        ),
+        (
+            "[compare]\nequivalent = [\"id\"]",
+            "compare.equivalent",
+            "\"id\" is none; there are ids, digests,",
+        ),
+        (
+            "[compare]\nignore = [\"$\"]",
+            "compare.ignore",
+            "as in \"$.meta.version\"",
+        ),
+        (
+            "[compare]\nnoise_percent = 101",
+            "compare.noise_percent",
+            "from 0 to 100",
+        ),
+        (
+            "[cutover]\nkill_file = \"\"",
+            "cutover.kill_file",
+            "is missing",
+        ),
+    ] {
+        let toml = format!("{section}\n{ONE}");
+        assert_eq!(keys(&toml), [key]);
+        assert_problem(&toml, key, what);
+    }
+}
+
+#[test]
+fn a_flag_is_a_word_or_a_table() {
+    let login = "[numbers.onprem]\nusername = \"u\"\npassword = \"p\"";
+    let toml = format!(
+        "{}{CLOUD}[numbers.routes]\n\
+         media_download = {{ mode = \"compare\", answer = \"cloud\", percent = 10 }}\n\
+         media_get = {{ mode = \"cloud\", percent = 25 }}\n\
+         contacts = \"compare\"\nmessages = {{ mode = \"compare\" }}\nhealth = {{ mode = \"off\" }}\n",
+        ONE.replace("[numbers.onprem]", login)
+    );
+    for (against, answer) in [("live", Side::OnPrem), ("recorded", Side::Cloud)] {
+        let toml = format!("compare.against = \"{against}\"\n{toml}");
+        let flags = &parse(&toml).unwrap().numbers[0].flags;
+        assert_eq!(
+            flags[Route::MediaDownload],
+            Flag::compare(Side::Cloud).share(10)
+        );
+        assert_eq!(flags[Route::MediaGet], Flag::all(Mode::Cloud).share(25));
+        assert_eq!(flags[Route::Contacts], Flag::compare(answer));
+        assert_eq!(flags[Route::Messages], Flag::compare(Side::OnPrem));
+        assert_eq!(flags[Route::Health], Flag::all(Mode::Off));
+        assert_eq!(flags[Route::Users], Flag::all(Mode::OnPrem));
+    }
+}
+
+#[test]
+fn a_flag_that_does_not_fit_is_told_what_would() {
+    for (flag, key, what) in [
+        (
+            "{ mode = \"cloud\", percent = 101 }",
+            "routes.media_download.percent",
+            "a whole number from 0 to 100",
+        ),
+        (
+            "{ mode = \"cloud\", percent = -1 }",
+            "routes.media_download.percent",
+            "a whole number from 0 to 100",
+        ),
+        (
+            "{ mode = \"onprem\", percent = 25 }",
+            "routes.media_download.percent",
+            "goes with mode = \"cloud\" or \"compare\" only",
+        ),
+        (
+            "{ mode = \"cloud\", answer = \"cloud\" }",
+            "routes.media_download.answer",
+            "goes with mode = \"compare\" only",
+        ),
+        (
+            "{ mode = \"compare\", answer = \"both\" }",
+            "routes.media_download.answer",
+            "expected \"onprem\" or \"cloud\"",
+        ),
+        (
+            "{ percent = 25, answer = \"cloud\" }",
+            "routes.media_download.mode",
+            "is missing; expected \"onprem\"",
+        ),
+        (
+            "{ mode = \"cloud\", pecrent = 25 }",
+            "routes.media_download.pecrent",
+            "did you mean \"percent\"?",
+        ),
+        ("\"clould\"", "routes.media_download", "is no flag; write"),
+        ("25", "routes.media_download", "is no flag; write"),
+    ] {
+        let toml = format!("routes.media_download = {flag}\n{ONE}{CLOUD}");
+        assert_eq!(keys(&toml), [key], "{flag}");
+        assert_problem(&toml, key, what);
+    }
+}
+
+#[test]
+fn the_environment_sets_a_flag_as_a_whole_or_a_key_of_it() {
+    let written = |flag: &str| format!("routes.media_download = {flag}\n{ONE}{CLOUD}");
+    let cloud = Flag::all(Mode::Cloud);
+    let name = "WABA_BRIDGE__ROUTES__MEDIA_DOWNLOAD";
+    let own = "WABA_BRIDGE__NUMBERS__SUPPORT__ROUTES__MEDIA_DOWNLOAD";
+    let at = |name: &str, key: &str| format!("{name}__{key}");
+    for (file, variables, flag) in [
+        (
+            "\"onprem\"",
+            vec![(name.to_owned(), "compare")],
+            Flag::compare(Side::OnPrem),
+        ),
+        (
+            "{ mode = \"cloud\", percent = 25 }",
+            vec![(name.to_owned(), "cloud")],
+            cloud,
+        ),
+        (
+            "\"onprem\"",
+            vec![(name.to_owned(), "{mode = \"cloud\", percent = 3}")],
+            cloud.share(3),
+        ),
+        (
+            "\"cloud\"",
+            vec![(at(name, "PERCENT"), "4")],
+            cloud.share(4),
+        ),
+        (
+            "{ mode = \"cloud\", percent = 25 }",
+            vec![(at(name, "PERCENT"), "5")],
+            cloud.share(5),
+        ),
+        (
+            "{ mode = \"cloud\", percent = 25 }",
+            vec![
+                (own.to_owned(), "compare"),
+                (at(own, "PERCENT"), "6"),
+                (at(own, "ANSWER"), "onprem"),
+            ],
+            Flag::compare(Side::OnPrem).share(6),
+        ),
+    ] {
+        let shown = variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), *value))
+            .collect::<Vec<_>>();
+        let config = with_environment(&written(file), &shown).unwrap();
+        assert_eq!(config.numbers[0].flags[Route::MediaDownload], flag);
+    }
+    let percent = at(name, "PERCENT");
+    let problems = with_environment(&written("\"cloud\""), &[(&percent, "101")]).unwrap_err();
+    assert_eq!(problems.0[0].key, "routes.media_download.percent");
+    let problems = with_environment(&written("\"onprem\""), &[(&percent, "25")]).unwrap_err();
+    assert!(problems.0[0].what.contains("goes with mode"), "{problems}");
+}
+
+#[test]
+fn it_is_told_where_a_flag_is_from() {
+    let toml = format!(
+        "routes = {{ media_download = \"cloud\", media_get = \"cloud\" }}\n{ONE}{CLOUD}\
+         [numbers.routes]\nmedia_get = \"onprem\""
+    );
+    let config = parse(&toml).unwrap();
+    let shown = [Route::MediaDownload, Route::MediaGet, Route::Messages]
+        .map(|route| config.numbers[0].layer(route).as_str());
+    assert_eq!(shown, ["file [routes]", "file [numbers.routes]", "default"]);
+    assert!(Layer::Default < Layer::AllNumbers && Layer::AllNumbers < Layer::Number);
+}
+
+#[test]
+fn one_number_never_sends_to_both_sides() {
+    for flag in ["\"cloud\"", "{ mode = \"cloud\", percent = 25 }"] {
+        for (toml, key) in [
+            (
+                format!("{ONE}{CLOUD}[numbers.routes]\nmessages = {flag}"),
+                "numbers.support.routes.messages",
+            ),
+            (
+                format!("routes.messages = {flag}\n{ONE}{CLOUD}"),
+                "routes.messages",
+            ),
+        ] {
+            assert_problem(&toml, key, "a number is registered with one API at a time");
+            assert_problem(&toml, key, "while account goes on-prem");
+        }
+    }
+    let compared = "messages = { mode = \"compare\", answer = \"cloud\" }";
+    assert_problem(
+        &format!("{ONE}{CLOUD}[numbers.routes]\n{compared}"),
+        "numbers.support.routes.messages",
+        "use answer = \"onprem\"",
+    );
+}
+
+#[test]
+fn a_fault_is_told_where_it_was_written_and_for_whom() {
+    let gone = format!("[[numbers]]\nname = \"support\"\n{CLOUD}");
+    for (key, toml) in [
+        (
+            "numbers.support.routes.users",
+            format!("{gone}[numbers.routes]\nusers = \"onprem\""),
+        ),
+        ("routes.users", format!("routes.users = \"onprem\"\n{gone}")),
+    ] {
+        assert_eq!(keys(&toml), [key]);
+        assert_problem(&toml, key, "this number has no [numbers.onprem]");
+    }
+    assert_problem(
+        &format!("routes.login = \"cloud\"\n{ONE}"),
+        "routes.logout",
+        "for numbers.support it differs from login",
+    );
+    // Told once, however many numbers there are.
+    let two = "routes.stats = \"cloud\"\n[[numbers]]\nname = \"a\"\nhosts = [\"a\"]\nonprem.url = \"https://a\"\n\
+               [[numbers]]\nname = \"b\"\nhosts = [\"b\"]\nonprem.url = \"https://b\"\n";
+    assert_eq!(keys(two), ["routes.stats"]);
+}
+
+#[test]
+fn every_flag_that_needs_cloud_asks_for_its_token() {
+    let routes = "[numbers.routes]\nbusiness_profile = \"compare\"\nmedia_download = \"cloud\"\n";
+    assert_problem(
+        &format!("{ONE}{routes}"),
+        "numbers.support.cloud.access_token",
+        "is missing; business_profile = \"compare\", media_download = \"cloud\" need it (or access_token_file)",
+    );
+    let alone = "[[numbers]]\nname = \"support\"\n";
+    assert_problem(
+        alone,
+        "numbers.support.cloud.access_token",
+        "is missing; media_download = \"cloud\" needs it (or access_token_file)",
+    );
+    let without = format!("{alone}[numbers.routes]\nmedia_download = \"off\"");
+    let config = parse(&without).unwrap();
+    assert_eq!(config.numbers[0].mode(Route::BusinessProfile), Mode::Off);
+    assert_eq!(config.numbers[0].mode(Route::Health), Mode::Cloud);
+    assert_problem(
+        &without.replace("media_download = \"off\"", "profile_about = \"cloud\""),
+        "numbers.support.cloud.access_token",
+        "profile_about = \"cloud\"",
+    );
+}
+
+#[test]
+fn the_main_job_is_compared_only_where_callbacks_come_in() {
+    let toml =
+        format!("intake.listen = \"\"\n{ONE}{CLOUD}[numbers.routes]\nmedia_download = \"compare\"");
+    assert_eq!(keys(&toml), ["numbers.support.routes.media_download"]);
+    assert_problem(
+        &toml,
+        "numbers.support.routes.media_download",
+        "[intake] listen is empty",
+    );
+    for good in [
+        toml.replace("\"\"", "\"127.0.0.1:0\""),
+        format!("compare.against = \"recorded\"\n{toml}"),
+        toml.replace("media_download = \"compare\"", "contacts = \"compare\""),
+    ] {
+        assert!(parse(&good).is_ok(), "{good}");
+    }
+    let unreadable = toml.replace("listen = \"\"", "listen = \"9092\"");
+    assert_eq!(keys(&unreadable), ["intake.listen"]);
+}
+
+#[test]
+fn the_intake_is_a_listener_beside_the_others() {
+    assert_problem(
+        &format!("intake.listen = \"127.0.0.1:9090\"\n{ONE}"),
+        "intake.listen",
+        "taken by server.listen",
+    );
+    assert_problem(
+        &format!("intake.tls = {{ certificate = \"gone.pem\" }}\n{ONE}"),
+        "intake.tls.key",
+        "is missing",
+    );
+}
+
+#[test]
+fn a_number_says_where_its_callbacks_come_from() {
+    let own = "[numbers.onprem]\ncallback_from = [\"10.0.0.5\", \"10.1.2.3/16\", \"fd00::/8\"]\n\
+               callback_secret = \"s3cret\"";
+    let config = parse(&ONE.replace("[numbers.onprem]", own)).unwrap();
+    let onprem = config.numbers[0].onprem.as_ref().unwrap();
+    let from = onprem.callback_from.iter().map(ToString::to_string);
+    assert_eq!(
+        from.collect::<Vec<_>>(),
+        ["10.0.0.5/32", "10.1.0.0/16", "fd00::/8"]
+    );
+    let secret = onprem.callback_secret.as_ref().unwrap();
+    assert_eq!(secret.expose_secret(), "s3cret");
+    assert!(!format!("{config:?}").contains("s3cret"));
+
+    let shared = format!("every_number.onprem.callback_from = [\"everywhere\"]\n{ONE}");
+    assert_problem(
+        &shared,
+        "every_number.onprem.callback_from",
+        "\"everywhere\" is neither",
+    );
+}
+
+#[test]
+fn what_a_number_has_is_what_its_flags_are_held_against() {
+    let config = parse(&format!("{ONE}{CLOUD}")).unwrap();
+    let means = config.numbers[0].means(&config.compare);
+    assert!(means.onprem && means.cloud && means.intake);
+    assert!(!means.onprem_login && !means.recorded);
+    let toml = format!("compare.against = \"recorded\"\nintake.listen = \"\"\n{ONE}");
+    let config = parse(&toml).unwrap();
+    let means = config.numbers[0].means(&config.compare);
+    assert!(means.recorded && !means.cloud && !means.intake);
+}
+
+#[test]
+fn flags_and_comparisons_change_without_a_restart_and_nothing_else_does() {
+    let two = format!(
+        "server.threads = 1\n{}[[numbers]]\nname = \"sales\"\nhosts = [\"b\"]\nonprem.url = \"https://b\"\n",
+        ONE.replace("name = \"support\"", "name = \"support\"\nhosts = [\"a\"]")
+    );
+    let before = parse(&two).unwrap();
+    let routes = "routes.health = \"cloud\"\ncompare.permits = 1\n";
+    let owned = two.replace(
+        "[numbers.callback]",
+        "[numbers.routes]\nhealth = \"off\"\n[numbers.callback]",
+    );
+    let support = two.replace("callback]\n", "callback]\ntimeout_s = 3\n");
+    let renamed = two.replace("\"sales\"", "\"shop\"");
+    let every = "every_number.compat.version = \"v2.57.3\"\n";
+    for (toml, keys) in [
+        (two.clone(), &[] as &[&str]),
+        (format!("{routes}{two}"), &[]),
+        (owned, &[]),
+        (two.replace("threads = 1", "threads = 2"), &["server"]),
+        (format!("cutover.kill_file = \"k\"\n{two}"), &["cutover"]),
+        (support, &["numbers.support"]),
+        (renamed, &["numbers.sales", "numbers.shop"]),
+        (
+            format!("{every}{two}"),
+            &["numbers.sales", "numbers.support"],
+        ),
+        (
+            format!("log.level = \"warn\"\nserver.threads = 1\n{ONE}"),
+            &["log", "numbers.sales", "numbers.support"],
+        ),
+    ] {
+        let after = parse(&toml).unwrap();
+        assert_eq!(before.needs_restart(&after), keys, "{toml}");
+        assert_eq!(after.needs_restart(&before), keys, "{toml}");
+    }
+}
+
+#[test]
+fn a_new_token_in_the_same_file_needs_a_restart() {
+    let folder = TempDir::new().unwrap();
+    let toml =
+        format!("{ONE}[numbers.cloud]\nphone_number_id = \"1\"\naccess_token_file = \"token\"");
+    let load = |token: &str| {
+        fs::write(folder.path().join("token"), token).unwrap();
+        config::parse(&toml, folder.path()).unwrap()
+    };
+    let before = load("EAAGsecret");
+    assert_eq!(before.needs_restart(&load("EAAGsecret")), [""; 0]);
+    assert_eq!(
+        before.needs_restart(&load("EAAGother")),
+        ["numbers.support"]
+    );
+    assert!(!format!("{before:?}").contains("EAAGsecret"));
 }

@@ -4,9 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use waba_bridge::config::{Compat, DigestForm, MediaStatus};
+use waba_bridge::translate::Refusal;
+use waba_bridge::translate::message::Note;
+use waba_bridge::translate::message::check::Objection;
 use waba_bridge::{cloud, onprem, translate};
 
 #[derive(Deserialize)]
@@ -51,6 +54,110 @@ fn media_become_callbacks() {
         };
         serde_json::to_string(&callback).unwrap()
     });
+}
+
+#[test]
+fn profiles_are_read() {
+    each_case("profile/read", |case| {
+        let profile = answered(case);
+        let settings =
+            onprem::profile::BusinessSettings::from(translate::profile::to_onprem(profile));
+        in_order(&settings)
+    });
+}
+
+#[test]
+fn profiles_are_changed() {
+    each_case("profile/write", |case| {
+        told(translate::profile::to_cloud(&case))
+    });
+}
+
+#[test]
+fn abouts_are_read() {
+    each_case("about/read", |case| {
+        let about = translate::profile::about_to_onprem(answered(case));
+        in_order(&onprem::profile::AboutSettings::from(about))
+    });
+}
+
+#[test]
+fn abouts_are_changed() {
+    each_case("about/write", |case| {
+        told(translate::profile::about_to_cloud(&case))
+    });
+}
+
+#[test]
+fn contacts_are_checked() {
+    each_case("contact", |case| match translate::contact::check(&case) {
+        Ok(contacts) => in_order(&contacts),
+        Err(refusal) => refused(&refusal).to_string(),
+    });
+}
+
+#[test]
+fn messages_are_said_in_words_of_cloud() {
+    each_case("message", |case| {
+        let translated = match translate::message::to_cloud(&case) {
+            Ok(translated) => translated,
+            Err(refusal) => return refused(&refusal).to_string(),
+        };
+        let objections = translate::message::check::check(&translated.body);
+        let mut told = json!({"body": translated.body});
+        if !translated.notes.is_empty() {
+            let note = |note: &Note| json!([note.field, note.loss.as_str()]);
+            told["notes"] = translated.notes.iter().map(note).collect();
+        }
+        if !objections.is_empty() {
+            let objection = |found: &Objection| json!([found.path, found.what]);
+            told["objections"] = objections.iter().map(objection).collect();
+        }
+        told.to_string()
+    });
+}
+
+#[test]
+fn health_is_the_state_of_the_token() {
+    let said = |in_trouble| {
+        let answer = onprem::health::Answer {
+            health: translate::health::health(in_trouble),
+            meta: onprem::Meta::stable("v2.57.2"),
+        };
+        serde_json::to_string(&answer).unwrap()
+    };
+    let meta = r#""meta":{"api_status":"stable","version":"v2.57.2"}"#;
+    let connected = format!(r#"{{"health":{{"gateway_status":"connected"}},{meta}}}"#);
+    assert_eq!(said(false), connected);
+    assert_eq!(said(true), connected.replace("connected", "disconnected"));
+}
+
+fn answered(case: Value) -> cloud::profile::Profile {
+    let answer: cloud::profile::Answer = serde_json::from_value(case).unwrap();
+    answer.into_profile()
+}
+
+/// For the integration: in the very order in which it goes out.
+fn in_order(answer: &impl Serialize) -> String {
+    serde_json::to_string(answer).unwrap()
+}
+
+/// For Cloud, to which the order of keys means nothing.
+fn told<T: Serialize>(translated: Result<T, Refusal>) -> String {
+    let value = match translated {
+        Ok(body) => serde_json::to_value(body).unwrap(),
+        Err(refusal) => refused(&refusal),
+    };
+    value.to_string()
+}
+
+fn refused(refusal: &Refusal) -> Value {
+    json!({"refused": {
+        "code": refusal.error.code,
+        "title": refusal.error.title,
+        "details": refusal.error.details,
+        "field": refusal.field,
+    }})
 }
 
 fn error(word: &str) -> onprem::Error {

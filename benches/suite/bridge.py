@@ -19,6 +19,8 @@ CONFIG = """
 listen = "127.0.0.1:{public}"
 threads = {threads}
 allow_insecure_upstreams = true
+[intake]
+listen = "127.0.0.1:0"
 [admin]
 listen = "127.0.0.1:{admin}"
 [state]
@@ -27,6 +29,7 @@ url = "sqlite:{folder}/state/bridge.db"
 url = "file:{folder}/media"
 [limits]
 requests_per_second = 0
+{settings}
 [[numbers]]
 name = "support"
 {sections}
@@ -39,7 +42,7 @@ password_hash = "{password_hash}"
 class Bridge(Process):
     """Started on a folder that keeps its state, ready when this returns."""
 
-    def __init__(self, programs, folder, sections):
+    def __init__(self, programs, folder, sections, settings=""):
         self.folder = folder
         self.admin = free_port()
         public = free_port()
@@ -51,6 +54,7 @@ class Bridge(Process):
                 threads=THREADS,
                 folder=folder,
                 sections=sections,
+                settings=settings,
                 user=USER,
                 password_hash=PASSWORD_HASH,
             )
@@ -68,6 +72,11 @@ class Bridge(Process):
     def order(self, medium, token):
         """Asks for a retry download; acknowledged when this returns."""
         request(self.port, "GET", f"/v1/media/{medium}/download", {"Authorization": f"Bearer {token}"})
+
+    def sum_of(self, name):
+        """The sum of a metric over all its labels."""
+        lines = request(self.admin, "GET", "/metrics").decode().splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name}{{"))
 
     def metric(self, name):
         """The value of a metric with its labels; 0 when it is not there yet."""

@@ -1,4 +1,4 @@
-"""Load by wrk: 64 keep-alive connections from two threads."""
+"""Load by wrk: keep-alive connections, 64 unless told otherwise, from two threads."""
 
 import json
 import subprocess
@@ -26,10 +26,10 @@ class Run:
         return self.requests / self.seconds
 
 
-def drive(url, seconds, token, script_arguments=()):
+def drive(url, seconds, token, script_arguments=(), connections=CONNECTIONS):
     """One run. Any error spoils it: a refused request costs a server less than an answered one."""
     command = [
-        "wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", str(SCRIPT),
+        "wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(SCRIPT),
         "-H", f"Authorization: Bearer {token}", "-H", "User-Agent: integration/1.0",
         url, "--", *script_arguments,
     ]  # fmt: skip

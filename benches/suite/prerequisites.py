@@ -29,6 +29,7 @@ class Programs:
     bridge: Path
     bare: Path
     cloud: Path
+    decide: Path
 
 
 def require(names):
@@ -60,9 +61,9 @@ def raise_file_limit():
 
 
 def build(root):
-    """Builds the bridge and the two servers of benches/ in release mode."""
+    """Builds the bridge and what stands in benches/ in release mode."""
     command = ["cargo", "build", "--release", "--locked", "--message-format=json-render-diagnostics"]
-    targets = ["--bin", "waba-bridge", "--bench", "bare", "--bench", "cloud"]
+    targets = ["--bin", "waba-bridge", "--bench", "bare", "--bench", "cloud", "--bench", "decide"]
     if not shutil.which("cargo"):
         raise Failure("not installed: cargo")
     built = subprocess.run(command + targets, cwd=root, stdout=subprocess.PIPE, text=True)
@@ -70,7 +71,7 @@ def build(root):
         raise Failure("`cargo build --release` failed")
     messages = map(json.loads, built.stdout.splitlines())
     found = {m["target"]["name"]: Path(m["executable"]) for m in messages if m.get("executable")}
-    return Programs(found["waba-bridge"], found["bare"], found["cloud"])
+    return Programs(found["waba-bridge"], found["bare"], found["cloud"], found["decide"])
 
 
 def describe(root, folder, arguments):

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use reqwest::redirect;
 use secrecy::{ExposeSecret, SecretString};
@@ -16,6 +17,7 @@ pub struct Admin {
     http: reqwest::Client,
     url: Url,
     token: Option<SecretString>,
+    patience: Duration,
 }
 
 /// What the bridge said.
@@ -24,6 +26,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// As it came; `Null` when it is not JSON.
     pub body: Value,
+    /// As it came.
+    pub bytes: Bytes,
 }
 
 impl Admin {
@@ -34,9 +38,13 @@ impl Admin {
             .redirect(redirect::Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT_TIME)
-            .timeout(ANSWER_TIME)
             .build()?;
-        Ok(Self { http, url, token })
+        Ok(Self {
+            http,
+            url,
+            token,
+            patience: ANSWER_TIME,
+        })
     }
 
     /// Where it is, for messages.
@@ -44,14 +52,24 @@ impl Admin {
         self.url.origin().ascii_serialization()
     }
 
+    /// For questions whose answers take other than the usual time.
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
     /// GET
     pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, reqwest::Error> {
-        self.ask(Method::GET, path, query).await
+        self.ask(Method::GET, path, query, None).await
     }
 
     /// POST without a body.
     pub async fn post(&self, path: &str) -> Result<Answer, reqwest::Error> {
-        self.ask(Method::POST, path, &[]).await
+        self.ask(Method::POST, path, &[], None).await
+    }
+
+    /// POST with a body.
+    pub async fn send(&self, path: &str, body: Vec<u8>) -> Result<Answer, reqwest::Error> {
+        self.ask(Method::POST, path, &[], Some(body)).await
     }
 
     async fn ask(
@@ -59,6 +77,7 @@ impl Admin {
         method: Method,
         path: &str,
         query: &[(&str, &str)],
+        body: Option<Vec<u8>>,
     ) -> Result<Answer, reqwest::Error> {
         let mut url = self.url.clone();
         url.set_path(path);
@@ -66,14 +85,21 @@ impl Admin {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut request = self.http.request(method, url);
+        let mut request = self.http.request(method, url).timeout(self.patience);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.expose_secret());
         }
+        if let Some(body) = body {
+            request = request.body(body);
+        }
         let response = request.send().await?;
         let status = response.status();
-        let body = response.bytes().await?;
-        let body = serde_json::from_slice(&body).unwrap_or_default();
-        Ok(Answer { status, body })
+        let bytes = response.bytes().await?;
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        Ok(Answer {
+            status,
+            body,
+            bytes,
+        })
     }
 }

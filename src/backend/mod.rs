@@ -10,6 +10,7 @@ pub mod cloud;
 pub mod identity;
 pub mod login;
 pub mod onprem;
+pub mod peers;
 pub mod trouble;
 
 /// What the bridge calls itself. Meta's media hosts refuse callers without a name.

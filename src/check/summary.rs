@@ -50,7 +50,7 @@ fn number(number: &Number) -> String {
     if !number.hosts.is_empty() {
         line("hosts", number.hosts.join(", "));
     }
-    for mode in [Mode::Cloud, Mode::Off] {
+    for mode in [Mode::Cloud, Mode::Compare, Mode::Off] {
         let routes = routes(number, mode);
         if !routes.is_empty() {
             line(mode.as_str(), told(&routes));
@@ -105,6 +105,7 @@ pub(super) fn json(config: &Config) -> Value {
             "hosts": number.hosts,
             "listen": number.listen,
             "cloud": routes(number, Mode::Cloud),
+            "compare": routes(number, Mode::Compare),
             "off": routes(number, Mode::Off),
             "onprem": routes(number, Mode::OnPrem),
             "users": number.users.iter().map(|user| &user.name).collect::<Vec<_>>(),

@@ -5,3 +5,4 @@
 pub mod error;
 pub mod identity;
 pub mod media;
+pub mod profile;

@@ -3,56 +3,83 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::Layer;
 use super::entry::Entry;
 use super::problems::Findings;
-use super::{Admin, Server};
-use crate::route::{Mode, Route};
+use crate::route::{Flags, Means, Mode, Route, Side, faults, needs_own_session, unfit};
 
 /// What the flags of one number are held against.
 pub(super) struct Facts<'a> {
-    pub modes: &'a BTreeMap<Route, Mode>,
-    pub has_onprem: bool,
-    /// True also where the section could not be read, which is a problem already.
-    pub has_onprem_login: bool,
+    pub flags: &'a Flags,
+    pub layers: &'a [Layer; Route::ALL.len()],
+    /// What cannot be read counts as there: it is a problem already.
+    pub means: Means,
     pub has_cloud: bool,
     pub has_callback: bool,
     pub has_users: bool,
 }
 
 /// Whether the flags of a number fit each other and what the number has.
-pub(super) fn modes(findings: &Findings, path: &str, facts: &Facts<'_>) {
-    let is = |route: Route, mode: Mode| facts.modes.get(&route) == Some(&mode);
-    let gives_tokens = is(Route::Login, Mode::Cloud);
-    if facts.modes.get(&Route::Login) != facts.modes.get(&Route::Logout) {
-        let what = "login and logout differ; a token can only be taken back where it was given out, so give both one mode";
-        findings.problem(format!("{path}.routes.logout"), what);
+pub(super) fn flags(findings: &Findings, path: &str, facts: &Facts<'_>) {
+    for (route, what) in faults(facts.flags, facts.means) {
+        // Noted where it was read.
+        if unfit(route, facts.flags[route]).as_ref() == Some(&what) {
+            continue;
+        }
+        match layer(route, facts) {
+            Layer::AllNumbers => {
+                findings.problem(format!("routes.{route}"), format!("for {path} it {what}"))
+            }
+            Layer::Number | Layer::Default => {
+                findings.problem(format!("{path}.routes.{route}"), what)
+            }
+        }
     }
-    let passes_on = facts.modes.values().any(|mode| *mode == Mode::OnPrem);
-    if gives_tokens && passes_on && facts.has_onprem && !facts.has_onprem_login {
+    let Means {
+        onprem,
+        onprem_login,
+        ..
+    } = facts.means;
+    if needs_own_session(facts.flags) && onprem && !onprem_login {
         let what = "is missing (and password); with login = \"cloud\" the old client does not know the tokens, so for the \
                     routes that still go there the bridge needs a login of its own";
         findings.problem(format!("{path}.onprem.username"), what);
     }
-    if gives_tokens && !facts.has_users {
+    warnings(findings, path, facts);
+}
+
+/// Where a fault was written. Login and logout are at fault together.
+fn layer(route: Route, facts: &Facts<'_>) -> Layer {
+    let of = |route: Route| facts.layers[route as usize];
+    match route {
+        Route::Logout => of(Route::Login).max(of(Route::Logout)),
+        route => of(route),
+    }
+}
+
+fn warnings(findings: &Findings, path: &str, facts: &Facts<'_>) {
+    let from_cloud = |route: Route| facts.flags[route].uses(Side::Cloud);
+    if from_cloud(Route::Login) && !facts.has_users {
         findings.warning(format!(
             "{path} has no [[numbers.users]] with login = \"cloud\": only users that the bridge saw logging in to the \
              old client can log in"
         ));
     }
-    let downloads = is(Route::MediaDownload, Mode::Cloud);
-    if downloads && !is(Route::MediaGet, Mode::Cloud) {
+    let downloads = from_cloud(Route::MediaDownload);
+    let mode = facts.flags[Route::MediaDownload].mode;
+    if downloads && facts.flags[Route::MediaGet].mode == Mode::Off {
         findings.warning(format!(
-            "{path} fetches media (media_download = \"cloud\") that nobody can read here: media_get is not \"cloud\""
+            "{path} fetches media (media_download = \"{mode}\") that nobody can read here: media_get is \"off\""
         ));
     }
     match (facts.has_callback, downloads) {
         (false, true) => findings.warning(format!(
-            "{path} has no callback url with media_download = \"cloud\": the integration is never told that a medium arrived"
+            "{path} has no callback url with media_download = \"{mode}\": the integration is never told that a medium arrived"
         )),
         (false, false) => findings.warning(format!("{path} has no callback url: callbacks are discarded")),
         (true, _) => {}
     }
-    if !facts.has_cloud && !facts.has_onprem {
+    if !facts.has_cloud && !facts.means.onprem {
         findings.warning(format!(
             "{path} has neither [numbers.onprem] nor [numbers.cloud]"
         ));
@@ -95,21 +122,17 @@ pub(super) fn names_and_hosts(findings: &Findings, entries: &[Entry]) {
 /// Whether all listeners can be opened beside each other.
 pub(super) fn listeners(
     findings: &Findings,
-    server: &Option<Server>,
-    admin: &Option<Admin>,
+    sections: [(&str, Option<SocketAddr>); 3],
     entries: &[Entry],
 ) {
-    let server = server
-        .as_ref()
-        .map(|server| ("server.listen".to_owned(), server.listen));
-    let admin = admin
-        .as_ref()
-        .map(|admin| ("admin.listen".to_owned(), admin.listen));
-    let own = entries
-        .iter()
-        .filter_map(|entry| Some((format!("{}.listen", entry.path), entry.listen?)));
+    let sections = sections.into_iter();
+    let own = entries.iter().map(|entry| (&*entry.path, entry.listen));
     let mut seen: Vec<(String, SocketAddr)> = Vec::new();
-    for (key, address) in server.into_iter().chain(admin).chain(own) {
+    for (section, address) in sections.chain(own) {
+        let Some(address) = address else {
+            continue;
+        };
+        let key = format!("{section}.listen");
         if let Some((other, _)) = seen.iter().find(|(_, other)| collide(address, *other)) {
             findings.problem(&key, format!("{address} is taken by {other}"));
         }

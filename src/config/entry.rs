@@ -4,17 +4,22 @@ use std::net::SocketAddr;
 
 use figment::value::{Dict, Value};
 
-use super::flags::{self, Flags};
+use super::flags::{Ground, Written};
 use super::layers::overlay;
 use super::outside::{self, Part};
 use super::reader::{Context, Reader};
 use super::{Compat, DigestForm, MediaStatus, Number, check, host, users};
 use crate::ids::NumberName;
+use crate::route::{Means, needs_cloud};
 
 /// What all numbers share.
 pub(super) struct Surroundings<'a> {
     pub every: &'a Dict,
-    pub routes: &'a Flags,
+    pub routes: &'a Written,
+    /// `compare.against = "recorded"`
+    pub recorded: bool,
+    /// Whether the old client's callbacks can come in.
+    pub intake: bool,
 }
 
 /// A number and what it is compared by with the others, which is there even if the number is not.
@@ -131,33 +136,45 @@ fn number(
     listen: Option<SocketAddr>,
     surroundings: &Surroundings<'_>,
 ) -> Option<Number> {
-    let (onprem, has_onprem) = part(reader, "onprem", surroundings, outside::onprem);
-    let (callback, has_callback) = part(reader, "callback", surroundings, outside::callback);
-    let (compat, _) = part(reader, "compat", surroundings, compat);
+    let cloud = lay(reader, "cloud", surroundings);
+    let has_token = cloud.reader.has_secret("access_token");
+    let (onprem, has_onprem) = read_part(lay(reader, "onprem", surroundings), outside::onprem);
+    let callback = lay(reader, "callback", surroundings);
+    let (callback, has_callback) = read_part(callback, outside::callback);
+    let (compat, _) = read_part(lay(reader, "compat", surroundings), compat);
     let users = users::read(reader);
     reader.or_default("routes", Dict::new());
-    let own = reader.section("routes", Flags::read).unwrap_or_default();
-    let findings = reader.context.findings;
-    let modes = flags::resolve(
-        surroundings.routes,
-        &own,
-        has_onprem,
-        &reader.path,
-        findings,
-    );
-    let needs_cloud = outside::needs_cloud(&modes);
-    let (cloud, has_cloud) = part(reader, "cloud", surroundings, |part| {
-        outside::cloud(part, needs_cloud)
+    let own = reader.section("routes", |reader| {
+        Written::read(reader, surroundings.recorded)
     });
-    let facts = check::Facts {
-        modes: &modes,
+    let findings = reader.context.findings;
+    let ground = Ground {
+        all: surroundings.routes,
+        own: &own.unwrap_or_default(),
         has_onprem,
-        has_onprem_login: onprem.as_ref().is_none_or(|onprem| onprem.login.is_some()),
+        has_token,
+    };
+    let (flags, layers) = ground.resolve(&reader.path, findings);
+    let needed_by = flags
+        .iter()
+        .filter(|(route, flag)| needs_cloud(*route, *flag));
+    let needed_by = needed_by.collect::<Vec<_>>();
+    let (cloud, has_cloud) = read_part(cloud, |part| outside::cloud(part, &needed_by));
+    let facts = check::Facts {
+        flags: &flags,
+        layers: &layers,
+        means: Means {
+            onprem: has_onprem,
+            onprem_login: onprem.as_ref().is_none_or(|onprem| onprem.login.is_some()),
+            cloud: true,
+            recorded: surroundings.recorded,
+            intake: surroundings.intake,
+        },
         has_cloud,
         has_callback,
         has_users: !users.is_empty(),
     };
-    check::modes(findings, &reader.path, &facts);
+    check::flags(findings, &reader.path, &facts);
     Some(Number {
         name: name?.clone(),
         hosts: hosts.to_vec(),
@@ -167,18 +184,13 @@ fn number(
         callback,
         users,
         compat: compat?,
-        modes,
+        flags,
+        layers,
     })
 }
 
-/// Reads one section of a number, laid over `[every_number]`. The second value says whether the operator wants it,
-/// even if something in it is wrong.
-fn part<T>(
-    reader: &mut Reader<'_>,
-    name: &str,
-    surroundings: &Surroundings<'_>,
-    read: impl FnOnce(&mut Part<'_>) -> (Option<T>, bool),
-) -> (Option<T>, bool) {
+/// Takes one section of a number and lays it over `[every_number]`.
+fn lay<'a>(reader: &mut Reader<'a>, name: &str, surroundings: &Surroundings<'_>) -> Part<'a> {
     let is_written = reader.values.contains_key(name);
     reader.or_default(name, Dict::new());
     let mut own = reader
@@ -198,12 +210,18 @@ fn part<T>(
     let is_refused = own.get("url").and_then(Value::as_str) == Some("");
     overlay(&mut values, own);
     let section = Reader::new(reader.context, reader.key(name), values);
-    let section = section.inheriting(format!("every_number.{name}"), inherited);
-    let mut part = Part {
-        reader: section,
+    Part {
+        reader: section.inheriting(format!("every_number.{name}"), inherited),
         is_written,
         is_refused,
-    };
+    }
+}
+
+/// Reads a section. The second value says whether the operator wants it, even if something in it is wrong.
+fn read_part<'a, T>(
+    mut part: Part<'a>,
+    read: impl FnOnce(&mut Part<'a>) -> (Option<T>, bool),
+) -> (Option<T>, bool) {
     let (read, is_wanted) = read(&mut part);
     if is_wanted {
         part.reader.finish();

@@ -1,6 +1,5 @@
 //! The three layers and how they come together: `default.toml`, the operator's file, the environment.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use figment::providers::{Format, Toml};
@@ -8,13 +7,14 @@ use figment::value::{Dict, Value};
 use figment::{Figment, Profile, Provider};
 
 use super::entry::{self, Surroundings};
-use super::flags::Flags;
+use super::environment::{self, PREFIX};
+use super::fixed::Fixed;
+use super::flags::Written;
 use super::problems::{Findings, Problems};
 use super::reader::{Context, Reader};
-use super::{Config, check, sections};
+use super::{Against, Config, check, compare, sections};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
-const PREFIX: &str = "WABA_BRIDGE__";
 
 /// Reads the file (if there is one) and the environment of this process.
 ///
@@ -78,7 +78,7 @@ fn build(
     syntax(shown, text)?;
     let mut root = merged(shown, text)?;
     let findings = Findings::default();
-    apply_environment(&mut root, environment, &findings);
+    environment::apply(&mut root, environment, &findings);
 
     let insecure = root
         .get("server")
@@ -89,12 +89,17 @@ fn build(
         base,
         insecure,
     };
+    let fixed = Fixed::of(&root, base);
     let config = read(Reader::new(context, "", root), defaults);
     let warnings = findings.finish()?;
     // Whatever could not be read has been noted as a problem.
     let config = config
         .ok_or_else(|| Problems::one(shown, "cannot be read, for a reason that was not noted"))?;
-    Ok(Config { warnings, ..config })
+    Ok(Config {
+        warnings,
+        fixed,
+        ..config
+    })
 }
 
 /// Parses one layer by itself, because the merged form no longer knows lines. Only the parser's own words are passed
@@ -125,6 +130,7 @@ fn merged(shown: &str, text: &str) -> Result<Dict, Problems> {
 
 fn read(mut root: Reader<'_>, defaults: Dict) -> Option<Config> {
     let server = root.section("server", sections::server).flatten();
+    let intake = root.section("intake", sections::intake).flatten();
     let admin = root.section("admin", sections::admin).flatten();
     let state = root.section("state", sections::state).flatten();
     let media = root.section("media", sections::media).flatten();
@@ -132,17 +138,32 @@ fn read(mut root: Reader<'_>, defaults: Dict) -> Option<Config> {
     let limits = root.section("limits", sections::limits);
     let fetch = root.section("fetch", sections::fetch);
     let tokens = root.section("tokens", sections::tokens);
-    let routes = root.section("routes", Flags::read).unwrap_or_default();
+    let listens = intake.as_ref().is_none_or(|intake| intake.listen.is_some());
+    let compare = root.section("compare", |reader| compare::read(reader, listens));
+    let compare = compare.flatten();
+    let recorded = compare
+        .as_ref()
+        .is_some_and(|compare| compare.against == Against::Recorded);
+    let cutover = root.section("cutover", sections::cutover).flatten();
+    let routes = root.section("routes", |reader| Written::read(reader, recorded));
+    let routes = routes.unwrap_or_default();
     let every = entry::every_number(&mut root, &defaults);
     let surroundings = Surroundings {
         every: &every,
         routes: &routes,
+        recorded,
+        intake: listens,
     };
     root.or_default("numbers", Vec::<String>::new());
     let entries = root.sections("numbers", "numbers");
     let read = entries.map(|entries| entry::all(root.context, entries, &surroundings));
     let read = read.unwrap_or_default();
-    check::listeners(root.context.findings, &server, &admin, &read);
+    let listeners = [
+        ("server", server.as_ref().map(|server| server.listen)),
+        ("intake", intake.as_ref().and_then(|intake| intake.listen)),
+        ("admin", admin.as_ref().map(|admin| admin.listen)),
+    ];
+    check::listeners(root.context.findings, listeners, &read);
     root.finish();
     let numbers = read
         .into_iter()
@@ -150,6 +171,7 @@ fn read(mut root: Reader<'_>, defaults: Dict) -> Option<Config> {
         .collect::<Option<Vec<_>>>();
     Some(Config {
         server: server?,
+        intake: intake?,
         admin: admin?,
         state: state?,
         media: media?,
@@ -157,101 +179,12 @@ fn read(mut root: Reader<'_>, defaults: Dict) -> Option<Config> {
         limits: limits?,
         fetch: fetch?,
         tokens: tokens?,
+        compare: compare?,
+        cutover: cutover?,
         numbers: numbers?,
         warnings: Vec::new(),
+        fixed: Fixed::default(),
     })
-}
-
-fn apply_environment(
-    root: &mut Dict,
-    environment: impl IntoIterator<Item = (String, String)>,
-    findings: &Findings,
-) {
-    let ours = environment
-        .into_iter()
-        .filter(|(name, _)| name.starts_with(PREFIX));
-    for (name, value) in ours.collect::<BTreeMap<_, _>>() {
-        let path = name[PREFIX.len()..].to_ascii_lowercase();
-        let put = match path.strip_prefix("numbers__") {
-            Some(path) => put_in_number(root, path, value),
-            None => put(root, &path.split("__").collect::<Vec<_>>(), value),
-        };
-        if let Err(what) = put {
-            findings.problem(name, what);
-        }
-    }
-}
-
-const NOT_A_KEY: &str =
-    "names no key; write WABA_BRIDGE__SECTION__KEY, or WABA_BRIDGE__NUMBERS__NAME__SECTION__KEY";
-
-fn put_in_number(root: &mut Dict, path: &str, value: String) -> Result<(), String> {
-    let mut matching = Vec::new();
-    if let Some(Value::Array(_, entries)) = root.get_mut("numbers") {
-        for entry in entries {
-            let Value::Dict(_, entry) = entry else {
-                continue;
-            };
-            let name = entry
-                .get("name")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            let prefix = format!("{}__", name.to_ascii_lowercase().replace('-', "_"));
-            if let Some(rest) = path.strip_prefix(&prefix) {
-                matching.push((entry, rest));
-            }
-        }
-    }
-    match <[_; 1]>::try_from(matching) {
-        Ok([(entry, rest)]) => put(entry, &rest.split("__").collect::<Vec<_>>(), value),
-        Err(matching) if matching.is_empty() => {
-            Err("names no number of the file; numbers begin there".to_owned())
-        }
-        Err(_) => Err(
-            "names more than one number; give them names that differ in more than \"-\" and \"_\""
-                .to_owned(),
-        ),
-    }
-}
-
-/// Values are put in without a tag, which marks them as text out of the environment.
-fn put(dict: &mut Dict, path: &[&str], value: String) -> Result<(), String> {
-    match path {
-        [] | ["", ..] => Err(NOT_A_KEY.to_owned()),
-        [name] if matches!(dict.get(*name), Some(Value::Dict(..))) => {
-            Err("names a section, not a key of it".to_owned())
-        }
-        [name] => {
-            let twin = twin(name);
-            // One that is in the environment too stays: both at once is then noted.
-            dict.retain(|key, value| value.tag().is_default() || !key.eq_ignore_ascii_case(&twin));
-            dict.insert((*name).to_owned(), Value::from(value));
-            Ok(())
-        }
-        ["headers", name] => {
-            let name = match name.strip_suffix("_file") {
-                Some(stem) => format!("{}_file", stem.replace('_', "-")),
-                None => name.replace('_', "-"),
-            };
-            let headers = dict
-                .entry("headers".to_owned())
-                .or_insert_with(|| Value::from(Dict::new()));
-            match headers {
-                Value::Dict(_, headers) => {
-                    headers.retain(|key, _| !key.eq_ignore_ascii_case(&name));
-                    put(headers, &[&name], value)
-                }
-                _ => Err(NOT_A_KEY.to_owned()),
-            }
-        }
-        [name, rest @ ..] => match dict
-            .entry((*name).to_owned())
-            .or_insert_with(|| Value::from(Dict::new()))
-        {
-            Value::Dict(_, inner) => put(inner, rest, value),
-            _ => Err(NOT_A_KEY.to_owned()),
-        },
-    }
 }
 
 /// Lays one layer over another. A secret that the upper one has as value takes the place of the lower one's file, and
@@ -271,7 +204,7 @@ pub(super) fn overlay(below: &mut Dict, above: Dict) {
 }
 
 /// The other way to write a secret.
-fn twin(name: &str) -> String {
+pub(super) fn twin(name: &str) -> String {
     name.strip_suffix("_file")
         .map_or_else(|| format!("{name}_file"), str::to_owned)
 }

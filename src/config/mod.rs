@@ -4,7 +4,10 @@
 //! returns either a configuration in which nothing needs checking any more, or *every* problem at once.
 
 mod check;
+mod compare;
 mod entry;
+mod environment;
+mod fixed;
 mod flags;
 mod headers;
 mod host;
@@ -24,9 +27,13 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use fixed::Fixed;
+
+pub use compare::{Against, Compare};
 pub use layers::{load, load_from, parse};
 pub use number::{
-    Callback, Cloud, Compat, Credentials, DigestForm, HostRule, MediaStatus, Number, OnPrem, User,
+    Callback, Cloud, Compat, Credentials, DigestForm, HostRule, Layer, MediaStatus, Number, OnPrem,
+    User,
 };
 pub use problems::{Problem, Problems};
 
@@ -35,6 +42,8 @@ pub use problems::{Problem, Problems};
 pub struct Config {
     /// Where integrations call.
     pub server: Server,
+    /// Where the old client posts its callbacks.
+    pub intake: Intake,
     /// Where operators look.
     pub admin: Admin,
     /// Where what must not be lost is kept.
@@ -49,10 +58,23 @@ pub struct Config {
     pub fetch: Fetch,
     /// How long tokens and what is known of them last.
     pub tokens: Tokens,
+    /// How both sides are put beside each other.
+    pub compare: Compare,
+    /// How everything is taken back at once.
+    pub cutover: Cutover,
     /// At least one.
     pub numbers: Vec<Number>,
     /// What is allowed but deserves a line in the log at every start.
     pub warnings: Vec<String>,
+    fixed: Fixed,
+}
+
+impl Config {
+    /// The keys of sections and numbers that are other in `new`, and that a running bridge cannot take up: everything
+    /// but flags and `[compare]`.
+    pub fn needs_restart(&self, new: &Self) -> Vec<String> {
+        self.fixed.differing(&new.fixed)
+    }
 }
 
 /// `[server]`
@@ -71,12 +93,23 @@ pub struct Server {
 }
 
 /// PEM files of a listener.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The chain, leaf first.
     pub certificate: PathBuf,
     /// Its key.
     pub key: PathBuf,
+}
+
+/// `[intake]`
+#[derive(Clone, Debug)]
+pub struct Intake {
+    /// `None`: there is no such listener.
+    pub listen: Option<SocketAddr>,
+    /// `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// The largest callback taken.
+    pub body_bytes: u64,
 }
 
 /// `[admin]`
@@ -172,6 +205,13 @@ pub struct Fetch {
     pub remember_failure: Duration,
     /// How long a number rests after Cloud refused our token.
     pub token_fault_pause: Duration,
+}
+
+/// `[cutover]`
+#[derive(Clone, Debug)]
+pub struct Cutover {
+    /// While this file exists, the kill switch is thrown.
+    pub kill_file: PathBuf,
 }
 
 /// `[tokens]`

@@ -1,15 +1,17 @@
 //! The checked form of one number. `entry` builds it out of what was written.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
+use super::compare::{Against, Compare};
 use crate::ids::NumberName;
-use crate::route::{Mode, Route};
+use crate::route::{Flags, Means, Mode, Route};
 
 /// One of `[[numbers]]`
 #[derive(Clone, Debug)]
@@ -31,14 +33,62 @@ pub struct Number {
     /// How closely the old client is imitated.
     pub compat: Compat,
     /// The flag of every route, resolved for this number.
-    pub modes: BTreeMap<Route, Mode>,
+    pub flags: Flags,
+    /// Where each of them is from, in the order of [`Route::ALL`].
+    pub layers: [Layer; Route::ALL.len()],
 }
 
 impl Number {
-    /// What a route's flag says for this number.
+    /// The mode of a route's flag in the file.
     pub fn mode(&self, route: Route) -> Mode {
-        // Every route has an entry; a missing one could only be a mistake, and then nothing is answered.
-        self.modes.get(&route).copied().unwrap_or(Mode::Off)
+        self.flags[route].mode
+    }
+
+    /// Where a route's flag in the file is from.
+    pub fn layer(&self, route: Route) -> Layer {
+        self.layers[route as usize]
+    }
+
+    /// What its flags are held against.
+    pub fn means(&self, compare: &Compare) -> Means {
+        Means {
+            onprem: self.onprem.is_some(),
+            onprem_login: self
+                .onprem
+                .as_ref()
+                .is_some_and(|onprem| onprem.login.is_some()),
+            cloud: self.cloud.is_some(),
+            recorded: compare.against == Against::Recorded,
+            intake: compare.intake,
+        }
+    }
+}
+
+/// Where a flag is from, the later one going over the earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// Nobody wrote one.
+    Default,
+    /// `[routes]`
+    AllNumbers,
+    /// `[numbers.routes]`
+    Number,
+}
+
+impl Layer {
+    /// The words in what operators are shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::AllNumbers => "file [routes]",
+            Self::Number => "file [numbers.routes]",
+        }
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -57,6 +107,10 @@ pub struct OnPrem {
     pub response_timeout: Duration,
     /// For the bridge's own session, needed where it gives out tokens while routes are still on-prem.
     pub login: Option<Credentials>,
+    /// Where the old client's callbacks come from; empty: from the addresses of `url`.
+    pub callback_from: Vec<IpNet>,
+    /// Callbacks with this as `?secret=` may come from anywhere.
+    pub callback_secret: Option<SecretString>,
 }
 
 /// A user name and its password.

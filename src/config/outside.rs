@@ -1,13 +1,14 @@
 //! The three parties outside, per number: the old client, Cloud, the integration's webhook.
 
-use std::collections::BTreeMap;
+use std::net::IpAddr;
 
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::reader::Reader;
 use super::values::UrlRule;
 use super::{Callback, Cloud, HostRule, OnPrem, headers, host};
-use crate::route::{Mode, Route};
+use crate::route::{Flag, Route};
 
 /// A number's section, laid over what every number has.
 pub(super) struct Part<'a> {
@@ -63,6 +64,8 @@ pub(super) fn onprem(part: &mut Part<'_>) -> (Option<OnPrem>, bool) {
     let (ca_file, login) = (reader.ca_file("ca_file"), reader.login());
     let connect_timeout = reader.seconds("connect_timeout_s", 1);
     let response_timeout = reader.seconds("response_timeout_s", 1);
+    let callback_from = networks(reader, "callback_from");
+    let callback_secret = reader.secret("callback_secret");
     let onprem = url.map(|url| OnPrem {
         url,
         ca_file,
@@ -70,28 +73,50 @@ pub(super) fn onprem(part: &mut Part<'_>) -> (Option<OnPrem>, bool) {
         connect_timeout,
         response_timeout,
         login,
+        callback_from,
+        callback_secret,
     });
     (onprem, true)
 }
 
-/// Whether a number with these flags cannot do without `[numbers.cloud]`. The other routes that are answered as from
-/// Cloud are answered out of what is stored here.
-pub(super) fn needs_cloud(modes: &BTreeMap<Route, Mode>) -> bool {
-    modes.get(&Route::MediaDownload) == Some(&Mode::Cloud)
+/// Addresses and networks.
+fn networks(reader: &mut Reader<'_>, name: &str) -> Vec<IpNet> {
+    let mut networks = Vec::new();
+    for text in reader.texts(name) {
+        let network = text.parse::<IpNet>().map(|network| network.trunc());
+        let network = network.or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        match network {
+            Ok(network) => networks.push(network),
+            Err(_) => reader.problem(
+                name,
+                format!("\"{text}\" is neither an address nor a network; write \"10.0.0.5\" or \"10.0.0.0/24\""),
+            ),
+        }
+    }
+    networks
 }
 
-/// `[numbers.cloud]`. Written without a token it is not ready yet, which is fine until a route needs it.
-pub(super) fn cloud(part: &mut Part<'_>, is_needed: bool) -> (Option<Cloud>, bool) {
+/// `[numbers.cloud]`. Written without a token it is not ready yet, which is fine until a route needs it. `needed_by`:
+/// the flags that cannot do without it.
+pub(super) fn cloud(part: &mut Part<'_>, needed_by: &[(Route, Flag)]) -> (Option<Cloud>, bool) {
     let has_token = part.reader.has_secret("access_token");
+    let is_needed = !needed_by.is_empty();
     if !(part.is_wanted_for("phone_number_id") || has_token || is_needed) {
         return (None, false);
     }
     part.required("phone_number_id", "write the number's id at Meta (digits)");
     if !has_token && is_needed {
-        part.reader.problem(
-            "access_token",
-            "is missing; media_download = \"cloud\" needs it (or access_token_file)",
-        );
+        let flags = needed_by
+            .iter()
+            .map(|(route, flag)| format!("{route} = \"{}\"", flag.mode));
+        let flags = flags.collect::<Vec<_>>().join(", ");
+        let needs = if needed_by.len() == 1 {
+            "needs"
+        } else {
+            "need"
+        };
+        let what = format!("is missing; {flags} {needs} it (or access_token_file)");
+        part.reader.problem("access_token", what);
     }
     if !has_token && !is_needed {
         let path = &part.reader.path;

@@ -78,6 +78,12 @@ impl<'a> Reader<'a> {
             .is_some_and(|value| value.as_str() != Some(""))
     }
 
+    /// Whether a section stands there.
+    pub fn is_section(&self, name: &str) -> bool {
+        let value = self.values.get(name);
+        value.is_some_and(|value| reread(value.clone()).as_dict().is_some())
+    }
+
     pub fn take(&mut self, name: &str) -> Option<Value> {
         self.known.push(name.to_owned());
         self.values.remove(name)

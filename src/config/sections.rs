@@ -7,7 +7,9 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::reader::{LONGEST_S, Reader};
-use super::{Admin, Fetch, Limits, Log, Media, MediaLayout, Server, State, Tokens};
+use super::{
+    Admin, Cutover, Fetch, Intake, Limits, Log, Media, MediaLayout, Server, State, Tokens,
+};
 
 const KB: u64 = 1 << 10;
 const MB: u64 = 1 << 20;
@@ -32,6 +34,19 @@ pub(super) fn server(reader: &mut Reader<'_>) -> Option<Server> {
         threads,
         allow_insecure_upstreams,
         shutdown_grace,
+    })
+}
+
+/// `None` if its address cannot be read, which is another thing than none.
+pub(super) fn intake(reader: &mut Reader<'_>) -> Option<Intake> {
+    let is_set = reader.is_set("listen");
+    let listen = reader.address("listen");
+    let tls = reader.section("tls", |tls| tls.tls()).flatten();
+    let body_bytes = reader.number("body_kb", " of kB", 1..=1 << 20) * KB;
+    (listen.is_some() || !is_set).then_some(Intake {
+        listen,
+        tls,
+        body_bytes,
     })
 }
 
@@ -127,6 +142,20 @@ pub(super) fn tokens(reader: &mut Reader<'_>) -> Tokens {
         remember_password: reader.seconds("remember_password_s", 0),
         remember_bearer: reader.seconds("remember_bearer_s", 0),
     }
+}
+
+pub(super) fn cutover(reader: &mut Reader<'_>) -> Option<Cutover> {
+    let is_text = reader
+        .values
+        .get("kill_file")
+        .is_none_or(|value| value.as_str().is_some());
+    let kill_file = reader.optional_text("kill_file");
+    if kill_file.is_none() && is_text {
+        reader.problem("kill_file", "is missing; write the path of a file");
+    }
+    Some(Cutover {
+        kill_file: PathBuf::from(kill_file?),
+    })
 }
 
 fn required_address(reader: &mut Reader<'_>) -> Option<std::net::SocketAddr> {

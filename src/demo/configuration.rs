@@ -48,7 +48,7 @@ pub(super) struct Place<'a> {
 pub(super) fn whole(place: &Place<'_>, number: &str) -> String {
     // A JSON string is a TOML string, whatever characters the folder's name has.
     let of_folder = |scheme: &str, name: &str| {
-        serde_json::Value::from(format!("{scheme}:{}", place.folder.join(name).display()))
+        serde_json::Value::from(format!("{scheme}{}", place.folder.join(name).display()))
     };
     let mut toml = String::new();
     // Writing into a String cannot fail.
@@ -60,6 +60,9 @@ allow_insecure_upstreams = true     # the stand-ins speak plain http on loopback
 threads = 2
 shutdown_grace_s = 5
 
+[intake]
+listen = "127.0.0.1:0"
+
 [admin]
 listen = "{admin}"
 
@@ -70,6 +73,9 @@ url = {state}
 url = {media}
 min_free_mb = 1
 
+[cutover]
+kill_file = {kill}
+
 [log]
 format = "json"
 
@@ -79,8 +85,9 @@ retry_delays_s = [1, 1, 2]          # so that nobody has to wait for the demo; t
 {number}"#,
         public = place.public,
         admin = place.admin,
-        state = of_folder("sqlite", "state/bridge.db"),
-        media = of_folder("file", "media"),
+        state = of_folder("sqlite:", "state/bridge.db"),
+        media = of_folder("file:", "media"),
+        kill = of_folder("", "kill"),
     );
     toml
 }

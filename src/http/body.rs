@@ -14,6 +14,8 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use super::observe::{Observation, Observer};
+
 /// A request's or an answer's body.
 pub struct Body(Kind);
 
@@ -34,6 +36,7 @@ struct Passing {
     /// Made only when the peer is behind, so that a body that is already there costs no timer.
     waiting: Option<Pin<Box<Sleep>>>,
     progress: Option<Progress>,
+    observer: Option<Box<Observer>>,
 }
 
 /// When a body that is being passed on last moved, or ended.
@@ -94,7 +97,23 @@ impl Body {
             idle,
             waiting: None,
             progress: None,
+            observer: None,
         }))
+    }
+
+    /// Tells what the body was when all of it has gone by. One that is in memory is told at once.
+    pub fn observe(&mut self, keep_at_most: usize) -> Observation {
+        let (mut observer, observation) = Observer::new(keep_at_most);
+        match &mut self.0 {
+            Kind::Passing(passing) => passing.observer = Some(Box::new(observer)),
+            Kind::Full(bytes) => {
+                observer.see(bytes);
+                observer.end();
+            }
+            // A stream of the bridge's own is known by whoever made it.
+            Kind::Stream(..) => {}
+        }
+        observation
     }
 
     /// A stream of known length.
@@ -136,12 +155,24 @@ impl Passing {
                     Some(left) => self.left = left,
                     None => return Poll::Ready(Some(Err(BodyError::TooLarge))),
                 }
+                if let Some(observer) = &mut self.observer {
+                    observer.see(frame.data_ref().map_or(&[], |data| data));
+                    // Whoever reads need not ask again once the end is known.
+                    if self.incoming.is_end_stream() {
+                        observer.end();
+                    }
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
                 Poll::Ready(Some(Err(BodyError::Broken(Arc::new(error)))))
             }
-            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(None) => {
+                if let Some(observer) = &mut self.observer {
+                    observer.end();
+                }
+                Poll::Ready(None)
+            }
             Poll::Pending => {
                 let idle = self.idle;
                 let sleep = self

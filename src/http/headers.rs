@@ -6,6 +6,9 @@ use hyper::header::{self, HeaderName, HeaderValue};
 /// The header that carries the request's id, in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Asks which side a call went to and why, and carries the answer.
+pub const DECISION: HeaderName = HeaderName::from_static("x-bridge-decision");
+
 /// Headers about one connection rather than the message (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,

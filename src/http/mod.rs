@@ -3,6 +3,7 @@
 pub mod body;
 pub mod headers;
 pub mod listener;
+pub mod observe;
 pub mod server;
 pub mod tls;
 

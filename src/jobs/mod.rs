@@ -51,6 +51,40 @@ impl FetchOrder {
     }
 }
 
+/// What one side of a pair came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PairOutcome {
+    /// It called back, or would have: the element of `media_items`.
+    CalledBack {
+        /// As it was, or would have been, posted.
+        item: serde_json::Value,
+        /// How many bytes are stored, where that is known.
+        #[serde(default)]
+        stored_bytes: Option<u64>,
+    },
+    /// It refused when it was asked, or gave no answer.
+    Refused {
+        /// With this HTTP status.
+        status: Option<u16>,
+    },
+    /// It is not asked: a baseline stands for it.
+    Recorded,
+}
+
+impl PairOutcome {
+    /// Reads what [`PairOutcome::write`] wrote.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// As the state keeps it.
+    pub fn write(&self) -> Vec<u8> {
+        // JSON, numbers and words always serialize.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
 /// A job that delivers these very bytes, now and on every retry. Callbacks of one contact go in order.
 pub fn callback(number: &NumberName, body: Vec<u8>, contact: Option<String>) -> NewJob {
     let due_at = Timestamp::now();

@@ -234,6 +234,7 @@ mod tests {
             Settlement::Done {
                 medium: None,
                 follow_up: Vec::new(),
+                offer: None,
             }
         }
 

@@ -35,12 +35,20 @@ impl Error {
         self
     }
 
+    /// 1001: more characters than a message may have.
+    pub const TOO_LONG: Self = Self::new(1001, "Message too long");
+    /// 1002: neither a person nor anything else that can be written to.
+    pub const RECIPIENT_TYPE: Self = Self::new(1002, "Invalid recipient type");
     /// 1005: bad credentials, or not allowed.
     pub const ACCESS_DENIED: Self = Self::new(1005, "Access denied");
     /// 1006: unknown path, medium or user.
     pub const NOT_FOUND: Self = Self::new(1006, "Resource not found");
+    /// 1008: something is not there.
+    pub const MISSING: Self = Self::new(1008, "Required parameter is missing");
     /// 1009: a value that cannot be.
     pub const INVALID_VALUE: Self = Self::new(1009, "Parameter value is not valid");
+    /// 1010: something too much, such as a second place to find the medium.
+    pub const SUPERFLUOUS: Self = Self::new(1010, "Parameter is not required");
     /// 1014: something behind the API failed.
     pub const INTERNAL: Self = Self::new(1014, "Internal error");
     /// 1015: the caller is too fast.

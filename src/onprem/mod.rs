@@ -2,8 +2,11 @@
 //!
 //! Always written with their module (`onprem::media::Kind`), because Cloud has twins of the same name.
 
+pub mod contact;
 pub mod error;
+pub mod health;
 pub mod media;
+pub mod profile;
 pub mod user;
 
 use serde::Serialize;

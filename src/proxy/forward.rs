@@ -11,6 +11,7 @@ use super::{Call, Proxy, auth};
 use crate::backend;
 use crate::http::Body;
 use crate::http::headers::{REQUEST_ID, remove_hop_by_hop};
+use crate::route::Route;
 use crate::users::Bearer;
 
 impl Proxy {
@@ -18,29 +19,50 @@ impl Proxy {
     pub(super) async fn forward(
         &self,
         call: &Call<'_>,
+        route: Option<Route>,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, ProxyError> {
-        let onprem = call.onprem.ok_or(ProxyError::UnknownPath)?;
-        let (mut parts, incoming) = request.into_parts();
-        if incoming.size_hint().lower() > self.limits.upload_bytes {
-            return Err(ProxyError::TooLarge(self.limits.upload_bytes));
+        if let Some(route) = route
+            && route.is_recordable()
+            && self
+                .comparisons
+                .is_recording(&call.number.config.name, route)
+        {
+            return Box::pin(self.forward_recorded(call, route, request)).await;
         }
+        let (parts, incoming) = request.into_parts();
+        let body = self.passing(incoming)?;
+        let answer = self.pass(call, parts, body).await?;
+        Ok(self.hand_back(answer))
+    }
+
+    /// A caller's body on its way to the old client.
+    pub(super) fn passing(&self, incoming: Incoming) -> Result<Body, ProxyError> {
+        let limit = self.limits.upload_bytes;
+        if incoming.size_hint().lower() > limit {
+            return Err(ProxyError::TooLarge(limit));
+        }
+        Ok(Body::passing(
+            incoming,
+            limit,
+            self.limits.body_idle_timeout,
+        ))
+    }
+
+    /// Asks the old client what a caller asks, in the caller's name where that means something there.
+    pub(super) async fn pass(
+        &self,
+        call: &Call<'_>,
+        mut parts: Parts,
+        body: Body,
+    ) -> Result<Response<Incoming>, ProxyError> {
+        let onprem = call.onprem.ok_or(ProxyError::UnknownPath)?;
         remove_hop_by_hop(&mut parts.headers);
         parts.headers.insert(REQUEST_ID, call.id.clone());
-        let answer = match self.own_session(call, &parts)? {
-            Some(session) => {
-                Box::pin(self.send_as_bridge(onprem, session, parts, incoming)).await?
-            }
-            None => {
-                let body = Body::passing(
-                    incoming,
-                    self.limits.upload_bytes,
-                    self.limits.body_idle_timeout,
-                );
-                onprem.send(Request::from_parts(parts, body)).await?
-            }
-        };
-        Ok(self.hand_back(answer))
+        match self.own_session(call, &parts)? {
+            Some(session) => Box::pin(self.send_as_bridge(onprem, session, parts, body)).await,
+            None => Ok(onprem.send(Request::from_parts(parts, body)).await?),
+        }
     }
 
     /// An answer of the old client on its way to the caller.
@@ -84,18 +106,13 @@ impl Proxy {
         onprem: &backend::onprem::Client,
         session: &OwnSession,
         parts: Parts,
-        incoming: Incoming,
+        body: Body,
     ) -> Result<Response<Incoming>, ProxyError> {
         let authorization = session.authorization(onprem, None).await?;
-        let fits = incoming
+        let fits = body
             .size_hint()
             .upper()
             .is_some_and(|size| size <= self.limits.json_bytes);
-        let body = Body::passing(
-            incoming,
-            self.limits.upload_bytes,
-            self.limits.body_idle_timeout,
-        );
         // A small body is kept, so that it can be sent again; a refused request was not carried out.
         let (body, kept) = if fits {
             let bytes = body.read().await.map_err(ProxyError::Incomplete)?;

@@ -8,15 +8,12 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::respond::{self, ProxyError};
+use super::respond::ProxyError;
 use super::{Call, Proxy};
 use crate::http::Body;
 use crate::ids::{MediaId, NumberName};
-use crate::jobs::FetchOrder;
 use crate::media;
-use crate::onprem::Meta;
-use crate::onprem::media::{Accepted, AcceptedItem};
-use crate::state::{Enqueued, Fate, Medium};
+use crate::state::{Fate, Medium};
 
 impl Proxy {
     /// `GET /v1/media/{id}/download`: acknowledged once the job is on disk, whatever Cloud is doing.
@@ -24,89 +21,41 @@ impl Proxy {
         &self,
         call: &Call<'_>,
         id: &str,
+        medium: Option<Medium>,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, ProxyError> {
-        let Some(id) = MediaId::parse(id) else {
-            self.authenticate(call, request.headers()).await?;
-            return Err(ProxyError::UnknownPath);
-        };
-        // A UUID that the bridge did not give out is the old client's.
-        if matches!(id, MediaId::Uuid(_))
-            && self.medium(&call.number.config.name, &id).await?.is_none()
-        {
-            if call.onprem.is_some() {
-                return self.forward(call, request).await;
-            }
-            self.authenticate(call, request.headers()).await?;
+        self.authenticate(call, request.headers()).await?;
+        let id = MediaId::parse(id).ok_or(ProxyError::UnknownPath)?;
+        // A UUID that the bridge did not give out was the old client's, and went with it.
+        if matches!(id, MediaId::Uuid(_)) && medium.is_none() {
             return Err(ProxyError::UnknownPath);
         }
-        self.authenticate(call, request.headers()).await?;
         call.number.take_turn()?;
-        let order = FetchOrder::new(&id);
-        let enqueued = self
-            .state
-            .enqueue(order.job(&call.number.config.name))
-            .await?;
-        call.number
-            .metrics
-            .acknowledged(enqueued == Enqueued::Joined);
-        let id = id.to_string();
-        tracing::debug!(number = %call.number.config.name, medium = id, request = ?call.id, "retry download accepted");
-        let meta = Meta::stable(&call.number.config.compat.version);
-        Ok(respond::json(
-            StatusCode::OK,
-            &Accepted {
-                media_items: [AcceptedItem { id: &id }],
-                meta,
-            },
-        ))
+        let response = self.accept(call, &id).await?;
+        tracing::debug!(number = %call.number.config.name, medium = %id, request = ?call.id, "retry download accepted");
+        Ok(response)
     }
 
-    /// `GET /v1/media/{id}`: the stored bytes; a medium that is not stored here is the old client's affair while there is one.
+    /// `GET /v1/media/{id}`: the stored bytes.
     pub(super) async fn get_medium(
         &self,
         call: &Call<'_>,
         id: &str,
+        medium: Option<Medium>,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, ProxyError> {
-        let parsed = MediaId::parse(id);
-        let medium = match &parsed {
-            Some(id) => self.medium(&call.number.config.name, id).await?,
-            None => None,
-        };
-        let stored = medium.filter(|medium| medium.fate == Fate::Stored);
-        let Some(medium) = stored else {
-            return self.absent(call, parsed, request).await;
-        };
         self.authenticate(call, request.headers()).await?;
         call.number.take_turn()?;
+        let Some(medium) = medium.filter(|medium| medium.fate == Fate::Stored) else {
+            return Err(missing(id));
+        };
         // A range is defined for GET only.
         let is_get = *request.method() == Method::GET;
         let range = asked_range(request.headers()).filter(|_| is_get);
         self.serve(medium, range).await
     }
 
-    async fn absent(
-        &self,
-        call: &Call<'_>,
-        id: Option<MediaId>,
-        request: Request<Incoming>,
-    ) -> Result<Response<Body>, ProxyError> {
-        let mode = call.number.mode(crate::route::Route::MediaGet);
-        let theirs = mode == crate::route::Mode::OnPrem || matches!(id, Some(MediaId::Uuid(_)));
-        if theirs && call.onprem.is_some() {
-            return self.forward(call, request).await;
-        }
-        self.authenticate(call, request.headers()).await?;
-        call.number.take_turn()?;
-        Err(if id.is_some() {
-            ProxyError::NoSuchMedium
-        } else {
-            ProxyError::UnknownPath
-        })
-    }
-
-    async fn medium(
+    pub(super) async fn medium(
         &self,
         number: &NumberName,
         id: &MediaId,
@@ -114,7 +63,7 @@ impl Proxy {
         Ok(self.state.medium(number, id).await?)
     }
 
-    async fn serve(
+    pub(super) async fn serve(
         &self,
         medium: Medium,
         range: Option<&str>,
@@ -167,8 +116,16 @@ impl Proxy {
     }
 }
 
+/// What is said of a medium that is not there.
+pub(super) fn missing(id: &str) -> ProxyError {
+    match MediaId::parse(id) {
+        Some(_) => ProxyError::NoSuchMedium,
+        None => ProxyError::UnknownPath,
+    }
+}
+
 /// The `Range` asked for, if it is to be honoured: no answer has what an `If-Range` could be compared with.
-fn asked_range(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn asked_range(headers: &HeaderMap) -> Option<&str> {
     if headers.contains_key(header::IF_RANGE) {
         return None;
     }

@@ -1,11 +1,17 @@
 //! The request story, read downwards: whose, which route, which side, who is calling, the answer.
 
 mod auth;
+mod cloud;
+mod compare;
+mod decide;
 mod forward;
 mod media;
 pub mod number;
+mod pair;
+mod record;
 pub mod respond;
 mod session;
+mod shadow;
 mod users;
 
 use std::collections::HashMap;
@@ -18,13 +24,19 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::backend;
+use crate::comparisons::Comparisons;
 use crate::config;
+use crate::cutover::{Cutover, InForce};
 use crate::http::Body;
+use crate::http::headers::DECISION;
+use crate::ids::MediaId;
 use crate::media::Store;
-use crate::route::{self, Matched, Mode, Route};
+use crate::route::{self, Decision, Matched, Plan, Route, Side};
 use crate::state::State;
 use crate::users::Users;
 pub use auth::Verdicts;
+use decide::Decided;
+pub use decide::Why;
 use number::Number;
 use respond::ProxyError;
 
@@ -42,6 +54,10 @@ pub struct Proxy {
     pub limits: config::Limits,
     /// What the old client said about bearers the bridge has not seen.
     pub verdicts: Verdicts,
+    /// The flags in force.
+    pub cutover: Arc<Cutover>,
+    /// Where comparisons go.
+    pub comparisons: Arc<Comparisons>,
 }
 
 /// The numbers of one listener.
@@ -54,7 +70,9 @@ pub struct Numbers {
 /// One request on its way through the proxy, with what belongs to the thread it is on.
 pub struct Call<'a> {
     /// The number it is for.
-    pub number: &'a Number,
+    pub number: &'a Arc<Number>,
+    /// Its flags, as they were when the request came.
+    pub flags: Arc<InForce>,
     /// This thread's connections to that number's old client.
     pub onprem: Option<&'a backend::onprem::Client>,
     /// Its id, for logs and for the old client.
@@ -124,31 +142,46 @@ impl Proxy {
     }
 
     /// Answers a request for a number. Counts it by its route.
-    pub async fn handle(&self, call: &Call<'_>, request: Request<Incoming>) -> Response<Body> {
+    pub async fn handle(&self, call: &Call<'_>, mut request: Request<Incoming>) -> Response<Body> {
         let started = Instant::now();
         let head = request.method() == Method::HEAD;
+        let explain = decide::is_asked(request.headers_mut());
         let path = request.uri().clone();
         let matched = route::find(request.method(), path.path());
-        let result = match matched {
-            Matched::Route { route, id } => self.answer(call, route, id, request).await,
-            Matched::WrongMethod { route, allow } => {
-                Box::pin(self.wrong_method(call, route, allow, request)).await
+        let (route, id) = match matched {
+            Matched::Route { route, id } | Matched::WrongMethod { route, id, .. } => {
+                (Some(route), id)
             }
-            Matched::Unknown => Box::pin(self.unknown(call, request)).await,
+            Matched::Unknown => (None, ""),
         };
-        let route = match matched {
-            Matched::Route { route, .. } | Matched::WrongMethod { route, .. } => Some(route),
-            Matched::Unknown => None,
+        let mut decision = None;
+        let result = match route {
+            None => Box::pin(self.unknown(call, request)).await,
+            Some(route) => match self.decided(call, route, id, &request).await {
+                Err(error) => Err(error),
+                Ok(decided) => {
+                    decision = Some(decided.decision);
+                    match matched {
+                        Matched::WrongMethod { allow, .. } => {
+                            let plan = decided.decision.plan;
+                            Box::pin(self.wrong_method(call, route, plan, allow, request)).await
+                        }
+                        _ => self.answer(call, route, id, decided, request).await,
+                    }
+                }
+            },
         };
         let config = &call.number.config;
-        let response = result.unwrap_or_else(|error| {
+        let mut response = result.unwrap_or_else(|error| {
             let route = route.map_or("", Route::as_str);
             respond::note(&error, config.name.as_str(), route, call.id);
             respond::failure(&error, &config.compat.version)
         });
-        if let Some(route) = route {
-            let (status, took) = (response.status().as_u16(), started.elapsed());
-            call.number.metrics.answered(route, status, took);
+        if let Some((route, decision)) = route.zip(decision) {
+            self.count(call, route, decision, response.status(), started);
+            if let (true, Some(shown)) = (explain, decide::shown(decision, &call.flags, route)) {
+                response.headers_mut().insert(DECISION, shown);
+            }
         }
         if head {
             response.map(|_| Body::empty())
@@ -157,7 +190,46 @@ impl Proxy {
         }
     }
 
-    /// One documented call: the flag decides the side.
+    fn count(
+        &self,
+        call: &Call<'_>,
+        route: Route,
+        decision: Decision,
+        status: StatusCode,
+        started: Instant,
+    ) {
+        let number = call.number;
+        number
+            .metrics
+            .answered(route, decision.plan, status.as_u16(), started.elapsed());
+        // A retry download that was accepted counts when it has come to its end.
+        let is_over = route != Route::MediaDownload || !status.is_success();
+        if decision.plan.answer() == Some(Side::Cloud) && is_over {
+            number
+                .published
+                .tally
+                .answered(route, status.is_server_error());
+        }
+    }
+
+    /// The decision, at once where nothing about the call matters.
+    async fn decided(
+        &self,
+        call: &Call<'_>,
+        route: Route,
+        id: &str,
+        request: &Request<Incoming>,
+    ) -> Result<Decided, ProxyError> {
+        if !matches!(route, Route::MediaGet | Route::MediaDownload)
+            && let Some(decision) = call.flags.settled(route)
+        {
+            let medium = None;
+            return Ok(Decided { decision, medium });
+        }
+        Box::pin(self.decide(call, route, id, request.headers())).await
+    }
+
+    /// One documented call, on the side that was decided on.
     ///
     /// The futures of all but the pass-through are boxed. Unboxed, the room for the largest of them would be moved about
     /// on every request; measured, that was a sixth of the instructions of a pass-through.
@@ -166,25 +238,51 @@ impl Proxy {
         call: &Call<'_>,
         route: Route,
         id: &str,
+        decided: Decided,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, ProxyError> {
-        match (call.number.mode(route), route) {
-            (Mode::Off, _) => Err(ProxyError::UnknownPath),
-            // A medium that the bridge stored is served from here whatever the flag says: the old client has no copy.
-            (Mode::OnPrem | Mode::Cloud, Route::MediaGet) => {
-                Box::pin(self.get_medium(call, id, request)).await
+        let Decided { decision, medium } = decided;
+        match (decision.plan, route) {
+            (Plan::Off, _) => Err(ProxyError::UnknownPath),
+            (Plan::OnPrem, Route::Login) => Box::pin(self.login_onprem(call, request)).await,
+            (Plan::OnPrem, Route::Logout) => Box::pin(self.logout_onprem(call, request)).await,
+            (Plan::OnPrem, Route::MediaDownload) => {
+                // A callback that answers this call must not be taken for a repetition of a compared one's.
+                if let Some(id) = MediaId::parse(id) {
+                    let medium = id.to_string();
+                    self.state.owe(&call.number.config.name, &medium).await?;
+                }
+                self.forward(call, Some(route), request).await
             }
-            (Mode::OnPrem, Route::Login) => Box::pin(self.login_onprem(call, request)).await,
-            (Mode::OnPrem, Route::Logout) => Box::pin(self.logout_onprem(call, request)).await,
-            (Mode::OnPrem, _) => self.forward(call, request).await,
-            (Mode::Cloud, Route::Login) => Box::pin(self.login(call, request)).await,
-            (Mode::Cloud, Route::Logout) => Box::pin(self.logout(call, request)).await,
-            (Mode::Cloud, Route::MediaDownload) => {
-                Box::pin(self.download_medium(call, id, request)).await
+            (Plan::OnPrem, _) => self.forward(call, Some(route), request).await,
+            (Plan::Cloud, Route::Login) => Box::pin(self.login(call, request)).await,
+            (Plan::Cloud, Route::Logout) => Box::pin(self.logout(call, request)).await,
+            (Plan::Cloud, Route::MediaGet) => {
+                Box::pin(self.get_medium(call, id, medium, request)).await
             }
-            // The configuration refuses this mode for every route that cannot be served from Cloud.
-            (Mode::Cloud, _) => Err(ProxyError::UnknownPath),
+            (Plan::Cloud, Route::MediaDownload) => {
+                Box::pin(self.download_medium(call, id, medium, request)).await
+            }
+            (Plan::Cloud, _) => Box::pin(self.answer_as_cloud(call, route, request)).await,
+            (Plan::Compare { answer }, _) => {
+                Box::pin(self.compare(call, route, id, answer, medium, request)).await
+            }
         }
+    }
+
+    /// A route with small JSON bodies, answered by Cloud.
+    async fn answer_as_cloud(
+        &self,
+        call: &Call<'_>,
+        route: Route,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, ProxyError> {
+        self.authenticate(call, request.headers()).await?;
+        call.number.take_turn()?;
+        let (parts, incoming) = request.into_parts();
+        let body = self.read_json(incoming).await?;
+        let said = call.number.ask_cloud(route, &parts.method, &body).await?;
+        Ok(said.into_response())
     }
 
     /// A path the old client has, with a method it has not: the old client's own affair while the route is its.
@@ -192,13 +290,16 @@ impl Proxy {
         &self,
         call: &Call<'_>,
         route: Route,
+        plan: Plan,
         allow: &'static str,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, ProxyError> {
-        match call.number.mode(route) {
-            Mode::OnPrem => self.forward(call, request).await,
-            Mode::Cloud => Err(ProxyError::WrongMethod(allow)),
-            Mode::Off => Err(ProxyError::UnknownPath),
+        match plan {
+            Plan::Off => Err(ProxyError::UnknownPath),
+            _ if plan.answer() == Some(Side::OnPrem) => {
+                self.forward(call, Some(route), request).await
+            }
+            _ => Err(ProxyError::WrongMethod(allow)),
         }
     }
 
@@ -213,7 +314,7 @@ impl Proxy {
             return Err(ProxyError::UnknownPath);
         }
         if call.onprem.is_some() {
-            return self.forward(call, request).await;
+            return self.forward(call, None, request).await;
         }
         // Load balancers of the old client's deployment ask for the root and want any answer at all.
         if request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD) {

@@ -1,18 +1,19 @@
 //! One number as the proxy needs it.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use std::num::NonZeroU32;
 
 use super::respond::ProxyError;
 use super::session::OwnSession;
+use super::shadow::Shadow;
 use crate::backend;
 use crate::config;
+use crate::cutover::Published;
 use crate::metrics::NumberMetrics;
-use crate::route::{Mode, Route};
 
-/// A number's flags, its old client, its limit, its figures.
+/// A number's flags, its two sides, its limit, its figures.
 pub struct Number {
     /// As configured.
     pub config: config::Number,
@@ -20,19 +21,36 @@ pub struct Number {
     pub index: usize,
     /// How its old client is reached.
     pub onprem: Option<Arc<backend::onprem::Endpoint>>,
+    /// How Cloud is asked for it.
+    pub cloud: Option<Arc<backend::cloud::Cloud>>,
+    /// Its flags.
+    pub published: Arc<Published>,
     /// Its figures.
     pub metrics: Arc<NumberMetrics>,
+    /// What asks its other side.
+    pub shadow: Shadow,
     pub(super) session: Option<OwnSession>,
-    modes: [Mode; Route::ALL.len()],
     limiter: Option<DefaultDirectRateLimiter>,
 }
 
+/// What a number is made of, besides its configuration.
+pub struct Parts {
+    /// How Cloud is asked for it.
+    pub cloud: Option<Arc<backend::cloud::Cloud>>,
+    /// Its flags.
+    pub published: Arc<Published>,
+    /// Its figures.
+    pub metrics: Arc<NumberMetrics>,
+    /// How many calls to its other side there may be at a time.
+    pub compare_permits: usize,
+}
+
 impl Number {
-    /// Makes a number ready.
+    /// Makes a number ready. Called where the runtime is that its other side is to be asked from.
     pub fn new(
         config: config::Number,
         index: usize,
-        metrics: Arc<NumberMetrics>,
+        parts: Parts,
         limits: &config::Limits,
     ) -> Result<Self, backend::onprem::SetupError> {
         let onprem = config
@@ -49,19 +67,16 @@ impl Number {
         let limiter = NonZeroU32::new(limits.requests_per_second)
             .map(|rate| RateLimiter::direct(Quota::per_second(rate).allow_burst(burst)));
         Ok(Self {
-            modes: Route::ALL.map(|route| config.mode(route)),
             session: login.map(OwnSession::new),
+            shadow: Shadow::new(onprem.clone(), parts.compare_permits),
+            cloud: parts.cloud,
+            published: parts.published,
+            metrics: parts.metrics,
             onprem,
             config,
             index,
-            metrics,
             limiter,
         })
-    }
-
-    /// What a route's flag says.
-    pub fn mode(&self, route: Route) -> Mode {
-        self.modes[route as usize]
     }
 
     /// Takes one of the requests a second that the old client documented.

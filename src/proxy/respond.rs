@@ -7,7 +7,9 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use crate::backend::cloud::ProfileError;
 use crate::backend::onprem::Unanswered;
+use crate::cloud::error::Class;
 use crate::http::Body;
 use crate::http::body::BodyError;
 use crate::onprem;
@@ -30,6 +32,9 @@ pub enum ProxyError {
     /// No good token, or a wrong password.
     #[error("no valid credentials")]
     Unauthorized,
+    /// A callback that does not come from the old client.
+    #[error("not from the old client")]
+    Stranger,
     /// The first login must bring a new password.
     #[error("the password must be changed first")]
     PasswordChangeRequired,
@@ -69,6 +74,9 @@ pub enum ProxyError {
     /// The bridge's session at the old client had ended, and this request cannot be sent twice.
     #[error("the bridge's session at the on-prem client had ended")]
     OwnSessionEnded,
+    /// Cloud gave no answer, or not one the integration could use.
+    #[error("Cloud does not answer as asked")]
+    Cloud(#[source] Box<ProfileError>),
     /// Work cannot be accepted durably.
     #[error("the state cannot accept work")]
     State(#[from] StateError),
@@ -106,6 +114,10 @@ impl ProxyError {
             Self::Unauthorized => (
                 S::UNAUTHORIZED,
                 Some(Error::ACCESS_DENIED.with("Invalid credentials.")),
+            ),
+            Self::Stranger => (
+                S::FORBIDDEN,
+                Some(Error::ACCESS_DENIED.with("Callbacks are taken from the old client only.")),
             ),
             Self::PasswordChangeRequired => (
                 S::UNAUTHORIZED,
@@ -154,6 +166,7 @@ impl ProxyError {
                 let details = "The session at the on-premises client had to be renewed. Send the request again.";
                 (S::SERVICE_UNAVAILABLE, Some(Error::INTERNAL.with(details)))
             }
+            Self::Cloud(error) => cloud_words(error),
             Self::State(_) => {
                 let details = "The request cannot be accepted now. Send it again later.";
                 (
@@ -175,10 +188,43 @@ impl ProxyError {
             Self::OnPrem(_)
                 | Self::NoVerdict(_)
                 | Self::OwnLogin(_)
+                | Self::Cloud(_)
                 | Self::State(_)
                 | Self::Store(_)
         )
     }
+}
+
+/// What an integration is told of Cloud's troubles. A fault of our token is none of its business.
+fn cloud_words(error: &ProfileError) -> (StatusCode, Option<Error>) {
+    use StatusCode as S;
+    match error {
+        ProfileError::Refused {
+            class: Class::Permanent,
+            ..
+        } => (
+            S::BAD_REQUEST,
+            Some(Error::INVALID_VALUE.with("Cloud does not take this value.")),
+        ),
+        ProfileError::Refused {
+            class: Class::Throttled(_),
+            ..
+        } => (S::TOO_MANY_REQUESTS, Some(Error::TOO_MANY_REQUESTS)),
+        ProfileError::Refused { .. } | ProfileError::Unreached(_) => (
+            S::BAD_GATEWAY,
+            Some(Error::INTERNAL.with("Cloud cannot be asked now. Send the request again later.")),
+        ),
+    }
+}
+
+/// The status and the body that a failed request gets, where it gets one.
+pub fn as_said(error: &ProxyError, version: &str) -> (StatusCode, Option<serde_json::Value>) {
+    let (status, words) = error.answer();
+    let meta = Meta::stable(version);
+    (
+        status,
+        words.map(|words| serde_json::json!({"errors": [words], "meta": meta})),
+    )
 }
 
 /// Says once why a request failed, and which: its id is the one in the caller's answer and at the old client.

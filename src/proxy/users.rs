@@ -14,6 +14,7 @@ use crate::http::Body;
 use crate::http::headers::{REQUEST_ID, remove_hop_by_hop};
 use crate::onprem::Meta;
 use crate::onprem::user::{LoggedIn, Login, ObservedLogin, Session};
+use crate::route::Route;
 use crate::state::Timestamp;
 use crate::users::{Attempt, LoginError, expiry_of};
 
@@ -181,10 +182,10 @@ impl Proxy {
             self.users.logout(&call.number.config.name, token).await?;
             self.forget(call, token);
         }
-        self.forward(call, request).await
+        self.forward(call, Some(Route::Logout), request).await
     }
 
-    async fn read_json(&self, incoming: Incoming) -> Result<Bytes, ProxyError> {
+    pub(super) async fn read_json(&self, incoming: Incoming) -> Result<Bytes, ProxyError> {
         let limit = self.limits.json_bytes;
         if incoming.size_hint().lower() > limit {
             return Err(ProxyError::TooLarge(limit));
@@ -197,6 +198,11 @@ impl Proxy {
             error => ProxyError::Incomplete(error),
         })
     }
+}
+
+/// The user that a login names.
+pub(super) fn name_of_basic(headers: &HeaderMap) -> Option<String> {
+    Basic::read(headers).map(|basic| basic.name)
 }
 
 /// The new password a login brings; no body at all is usual.

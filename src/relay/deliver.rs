@@ -37,6 +37,7 @@ impl Step for Deliver {
         let done = Settlement::Done {
             medium: None,
             follow_up: Vec::new(),
+            offer: None,
         };
         let Some((webhook, config)) = &self.webhook else {
             tracing::warn!(number = %job.number, job = job.id.0, "callback discarded: the number has no callback URL");

@@ -1,9 +1,17 @@
 //! The old client's REST surface: which routes there are, what a path means, and what each flag may say.
 
+mod decide;
+mod effect;
+mod flag;
+mod rules;
 mod table;
 
 use std::fmt;
 
+pub use decide::{Decision, Facts, KeyKind, Pins, Plan, Reason, Standing, bucket, decide};
+pub use effect::Effect;
+pub use flag::{Flag, Flags, Mode, Side};
+pub use rules::{Means, faults, needs_cloud, needs_own_session, unfit, usual_answer};
 pub use table::{Matched, find};
 
 /// A route, by the name its flag has. The order is that of the documentation.
@@ -116,40 +124,43 @@ impl Route {
     pub const fn is_served_from_cloud(self) -> bool {
         matches!(
             self,
-            Self::Login | Self::Logout | Self::MediaGet | Self::MediaDownload
+            Self::Login
+                | Self::Logout
+                | Self::BusinessProfile
+                | Self::ProfileAbout
+                | Self::Contacts
+                | Self::MediaGet
+                | Self::MediaDownload
+                | Self::Health
+        )
+    }
+
+    /// Whether this version can put both sides of the route beside each other. A login cannot be: what it gives is a
+    /// secret, and the caller's password belongs to one side.
+    pub const fn is_comparable(self) -> bool {
+        match self {
+            Self::Login | Self::Logout => false,
+            Self::Messages => true,
+            route => route.is_served_from_cloud(),
+        }
+    }
+
+    /// Whether on-prem's answers can be recorded, to be compared with Cloud's later.
+    pub const fn is_recordable(self) -> bool {
+        self.is_comparable() && !matches!(self.effect(), Effect::Send)
+    }
+
+    /// Whether Cloud's answer needs Meta, and so the number's identity there. The others are answered out of what is
+    /// stored here, or out of the request itself.
+    pub const fn asks_meta(self) -> bool {
+        matches!(
+            self,
+            Self::BusinessProfile | Self::ProfileAbout | Self::MediaDownload
         )
     }
 }
 
 impl fmt::Display for Route {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// What a route's flag says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// Streamed through to the old client.
-    OnPrem,
-    /// Translated, and answered in the old shape.
-    Cloud,
-    /// 404 with the 1006 body.
-    Off,
-}
-
-impl Mode {
-    /// The flag's word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OnPrem => "onprem",
-            Self::Cloud => "cloud",
-            Self::Off => "off",
-        }
-    }
-}
-
-impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -23,6 +23,8 @@ pub enum Matched<'a> {
         route: Route,
         /// The methods it has, as `Allow` names them.
         allow: &'static str,
+        /// The variable segment, undecoded; empty when there is none.
+        id: &'a str,
     },
     /// No documented path.
     Unknown,
@@ -62,7 +64,7 @@ fn answer<'a>(method: &Method, route: Route, allow: &'static str, id: &'a str) -
     if allow.split(", ").any(|allowed| allowed == method.as_str()) {
         Matched::Route { route, id }
     } else {
-        Matched::WrongMethod { route, allow }
+        Matched::WrongMethod { route, allow, id }
     }
 }
 
@@ -167,7 +169,8 @@ mod tests {
             wrong,
             Matched::WrongMethod {
                 route: Route::MediaDownload,
-                allow: "GET"
+                allow: "GET",
+                id: "1"
             }
         );
     }

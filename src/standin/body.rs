@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
-use hyper::body::Frame;
+use hyper::body::{Body as _, Frame};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::Value;
@@ -65,6 +65,24 @@ fn invert_first(data: Bytes) -> Bytes {
         *first = !*first;
     }
     bytes.into()
+}
+
+/// The same answer, and what ends when its body has been handed on or dropped.
+pub fn watched(mut response: Response<Body>) -> (Response<Body>, impl Future<Output = ()> + Send) {
+    let (written, done) = tokio::sync::oneshot::channel::<()>();
+    if let Some(length) = response.body().size_hint().exact() {
+        announce_length(&mut response, length);
+    }
+    let response = response.map(|body| {
+        let keep = move |frame| {
+            // Lives as long as the body does.
+            let _ = &written;
+            frame
+        };
+        body.map_frame(keep).boxed_unsync()
+    });
+    // Nothing is ever sent: the end of the sender is the word.
+    (response, async { done.await.unwrap_or_default() })
 }
 
 /// The same bytes at a given rate.

@@ -32,7 +32,7 @@ pub struct Seen {
     pub path: String,
     /// All headers.
     pub headers: HeaderMap,
-    /// The body, where the stand-in reads bodies as a whole: callbacks, logins, messages. Otherwise empty.
+    /// The body, where the stand-in reads bodies as a whole: callbacks, logins, messages, settings. Otherwise empty.
     pub body: Bytes,
     /// The fault that struck.
     pub fault: Option<Fault>,
@@ -44,6 +44,17 @@ impl Seen {
     /// A header as text, if it is there and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether what it asks for may have been done: it was answered with the `good` status, or its connection died
+    /// after the whole body had come, and then nobody outside can know.
+    pub fn may_be_done(&self, good: u16) -> bool {
+        match self.fault {
+            Some(Fault::Reset(None) | Fault::Hang) => {
+                serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).is_ok()
+            }
+            _ => self.status == Some(good),
+        }
     }
 }
 

@@ -151,9 +151,12 @@ pub(super) fn graph_error(status: StatusCode, error: &Value) -> Response<Body> {
     graph_json(status, &json!({"error": error}))
 }
 
-/// JSON as Graph writes it: with a charset, and every slash escaped.
+/// JSON as Graph writes it: with a charset, and every slash and every `@` escaped.
 pub(super) fn graph_json(status: StatusCode, value: &Value) -> Response<Body> {
-    let text = value.to_string().replace('/', "\\/");
+    let text = value
+        .to_string()
+        .replace('/', "\\/")
+        .replace('@', "\\u0040");
     body::answer(status, "application/json; charset=UTF-8", text)
 }
 

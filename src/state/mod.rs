@@ -1,4 +1,5 @@
-//! What must survive a crash: jobs, media, users, sessions, and the bridge's own secrets.
+//! What must survive a crash: jobs, media, users, sessions, the bridge's own secrets, what operators changed at run
+//! time, and what comparing the two sides leaves behind.
 //!
 //! Every write returns only after it is on disk (commit with fsync); that is the one meaning of "durable"
 //! in this program. The engine is the only place with SQL, and it decides nothing: flows say what happens.
@@ -6,6 +7,9 @@
 //! A job is kept until it is done or buried. Taking one (`lease`) hands it to exactly one worker; a job
 //! leased by a process that died is handed out again when the state is next opened, so every job may run twice.
 
+mod compare;
+mod cutover;
+mod pair;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -16,7 +20,14 @@ use uuid::Uuid;
 
 use crate::ids::{CloudMediaId, NumberName};
 use crate::onprem;
+use crate::route::Side;
 
+pub use compare::{
+    BaselineCount, BaselineRow, ComparisonPage, ComparisonPlace, ComparisonQuery, ComparisonRow,
+    NoiseRow,
+};
+pub use cutover::{Change, ChangeId, Edit, Pin, RunTime, SetFlag};
+pub use pair::{Ack, NewPair, Offer, Offered, Opened, Pair, PairId, PairSide};
 pub use sqlite::Sqlite as State;
 
 /// Unix milliseconds by the wall clock: due times have to mean the same after a restart.
@@ -53,17 +64,20 @@ pub enum Queue {
     Fetch,
     /// Deliver a callback to the integration.
     Callback,
+    /// End a pair: compare the two outcomes of a retry download.
+    Compare,
 }
 
 impl Queue {
     /// Every queue.
-    pub const ALL: [Self; 2] = [Self::Fetch, Self::Callback];
+    pub const ALL: [Self; 3] = [Self::Fetch, Self::Callback, Self::Compare];
 
     /// The word in logs, metrics and the state.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Fetch => "fetch",
             Self::Callback => "callback",
+            Self::Compare => "compare",
         }
     }
 }
@@ -128,6 +142,17 @@ pub enum Settlement {
         medium: Option<Medium>,
         /// Jobs that follow.
         follow_up: Vec<NewJob>,
+        /// What is offered to the pair of a medium, as by [`State::offer`]: without a pair, its callback is kept like a
+        /// follow-up. A job that may have served a compared request offers its callback and does not have it follow.
+        offer: Option<Box<Offer>>,
+    },
+    /// Finished: the pair is closed. Where somebody waits and `tell` names a side whose callback was withheld, that
+    /// callback is delivered after all. With nobody told, the next callback of either side is.
+    Paired {
+        /// Which pair.
+        pair: PairId,
+        /// Who tells, if somebody waits.
+        tell: Option<Side>,
     },
     /// To be tried again; counts as an attempt.
     Retry {

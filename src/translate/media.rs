@@ -32,6 +32,22 @@ pub fn failed(id: &str, facts: &Facts, error: onprem::Error, compat: &Compat) ->
     callback(id, facts, compat, compat.failed_media_status, Some(error))
 }
 
+/// The element of `media_items` that tells of a medium, as JSON.
+pub fn item(
+    id: &str,
+    facts: &Facts,
+    error: Option<&onprem::Error>,
+    compat: &Compat,
+) -> serde_json::Value {
+    let callback = match error {
+        None => stored(id, facts, compat),
+        Some(error) => failed(id, facts, error.clone(), compat),
+    };
+    let [item] = &callback.media_items;
+    // The wire types hold nothing that cannot be written as JSON.
+    serde_json::to_value(item).unwrap_or_default()
+}
+
 fn callback(
     id: &str,
     facts: &Facts,

@@ -210,6 +210,17 @@ impl Users {
         }
     }
 
+    /// Whose a token is, where the bridge gave it out or saw it being given out.
+    pub fn user_of(&self, number: &NumberName, token: &str) -> Option<String> {
+        let hash = self.tokens.hash(token);
+        if let Some(minted) = self.tokens.read(number, token, hash) {
+            return Some(minted.user);
+        }
+        let known = self.known();
+        let session = known.sessions.get(&hash)?;
+        (session.number == *number).then(|| session.user.clone())
+    }
+
     /// Keeps what a login at the old client showed: its token is good here too, and so will be the password.
     pub async fn learn(
         &self,

@@ -56,6 +56,8 @@ pub struct Setting {
     pub receiver: ReceiverOptions,
     /// Lines for `[admin]`.
     pub admin: String,
+    /// Lines for `[intake]`.
+    pub intake: String,
 }
 
 impl Default for Setting {
@@ -68,6 +70,7 @@ impl Default for Setting {
             threads: 2,
             receiver: ReceiverOptions::default(),
             admin: String::new(),
+            intake: String::new(),
         }
     }
 }
@@ -85,6 +88,25 @@ impl Setting {
     /// Without an old client: the bridge is the client.
     pub fn alone() -> Self {
         Self::default()
+    }
+
+    /// With an old client that the bridge has a login of its own for, these flags, and these lines of `[compare]`.
+    pub fn compared(routes: &str, compare: &str) -> Self {
+        Self {
+            onprem: true,
+            routes: routes.into(),
+            ..Self::default()
+        }
+        .unlimited()
+        .top(&format!(
+            "[every_number.onprem]\nusername = \"{USER}\"\npassword = \"{PASSWORD}\"\n[compare]\nnoise_percent = 0\n{compare}\n"
+        ))
+    }
+
+    /// Without the old client that the stand-ins would play; for tests that bring one along.
+    pub fn without_onprem(mut self) -> Self {
+        self.onprem = false;
+        self
     }
 
     /// Adds whole sections.
@@ -162,7 +184,8 @@ impl Setting {
         let threads = format!("threads = {}", self.threads);
         let mut toml = base_config(folder)
             .replace("threads = 2", &threads)
-            .replace("[admin]\n", &format!("[admin]\n{}", self.admin));
+            .replace("[admin]\n", &format!("[admin]\n{}", self.admin))
+            .replace("[intake]\n", &format!("[intake]\n{}", self.intake));
         write!(toml, "{}\n[routes]\n{}\n", self.top, self.routes).unwrap();
         writeln!(toml, "[[numbers]]\nname = \"support\"").unwrap();
         if let Some(onprem) = onprem {
@@ -189,9 +212,11 @@ pub fn base_config(folder: &Path) -> String {
     let folder = folder.display();
     format!(
         "[server]\nlisten = \"127.0.0.1:0\"\nallow_insecure_upstreams = true\nthreads = 2\nshutdown_grace_s = 10\n\
+         [intake]\nlisten = \"127.0.0.1:0\"\n\
          [admin]\nlisten = \"127.0.0.1:0\"\n\
          [state]\nurl = \"sqlite:{folder}/state/bridge.db\"\n\
          [media]\nurl = \"file:{folder}/media\"\nmin_free_mb = 1\n\
+         [cutover]\nkill_file = \"{folder}/kill\"\n\
          [log]\nformat = \"json\"\nlevel = \"debug,hyper=info,reqwest=info,h2=info,rustls=info\"\n"
     )
 }
@@ -237,6 +262,35 @@ impl World {
     /// What the next callback says of its only medium.
     pub async fn told(&self) -> Told {
         Told::read(&self.callback().await)
+    }
+
+    /// The comparison that was logged as the so-manieth since the bridge was started, counted from 0.
+    pub async fn comparison(&self, index: usize) -> Value {
+        self.bridge.logged_as("compared", index).await
+    }
+
+    /// How many calls of a route were to be compared and were not, for this reason.
+    pub async fn skipped(&self, route: &str, reason: &str) -> f64 {
+        let metric = format!(
+            "waba_bridge_comparisons_skipped_total{{number=\"support\",route=\"{route}\",result=\"{reason}\"}} "
+        );
+        self.bridge.metric(&metric).await
+    }
+
+    /// Waits until so many calls were not compared, for this reason.
+    pub async fn until_skipped(&self, route: &str, reason: &str, times: f64) {
+        let skipped = async {
+            while self.skipped(route, reason).await < times {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        within(skipped).await;
+    }
+
+    /// Where the old client posts its callbacks.
+    pub fn intake(&self) -> url::Url {
+        let address = self.bridge.address_of("intake");
+        format!("http://{address}/onprem/support").parse().unwrap()
     }
 
     /// Waits until nothing is left to do.
@@ -398,6 +452,21 @@ impl Bridge {
         };
         let found = tokio::time::timeout(PATIENCE, found).await;
         found.unwrap_or_else(|_| panic!("never logged: {message}"))
+    }
+
+    /// The line with this message that was logged as the so-manieth, counted from 0; now or later.
+    pub async fn logged_as(&self, message: &str, index: usize) -> Value {
+        let mut growth = self.log.grown.subscribe();
+        let found = async {
+            loop {
+                if let Some(line) = self.lines(message).into_iter().nth(index) {
+                    return line;
+                }
+                growth.changed().await.unwrap();
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, found).await;
+        found.unwrap_or_else(|_| panic!("not logged so often: {message}"))
     }
 
     /// All logged lines with this message so far.

@@ -1,9 +1,11 @@
 //! `waba-bridge jobs` and `waba-bridge routes`, against a bridge that runs and against none.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::command::{Said, run};
-use crate::harness::{Bridge, Setting, World};
+use crate::harness::{Bridge, Setting, World, within};
 
 const ID: &str = "1761991787669262";
 
@@ -35,6 +37,13 @@ async fn with_a_buried_callback() -> World {
     })
     .await
     .unwrap();
+    // The line comes before the commit that buries.
+    let buried = async {
+        while bridge.jobs("buried=true").await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(buried).await;
     World { bridge, ..world }
 }
 

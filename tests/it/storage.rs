@@ -14,10 +14,10 @@ const LENGTH: u64 = 2_000_000;
 const CANNOT_STORE: &str = "a medium cannot be stored";
 
 /// A small file system of its own, unmounted when it goes.
-struct Tmpfs(PathBuf);
+pub struct Tmpfs(PathBuf);
 
 impl Tmpfs {
-    fn mount(at: &Path, size: &str) -> Self {
+    pub fn mount(at: &Path, size: &str) -> Self {
         std::fs::create_dir_all(at).unwrap();
         run(Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
@@ -32,7 +32,7 @@ impl Tmpfs {
     }
 
     /// Takes all the space there is; what this returns gives it back.
-    fn fill(&self) -> PathBuf {
+    pub fn fill(&self) -> PathBuf {
         use std::io::Write;
         let path = self.0.join("ballast");
         let mut file = std::fs::File::create(&path).unwrap();
@@ -252,4 +252,48 @@ async fn readiness_may_be_asked_for_by_many_at_once() {
     for (status, checks) in futures_util::future::join_all(asked).await {
         assert_eq!(status, 200, "{checks}");
     }
+}
+
+#[tokio::test]
+async fn without_room_for_the_state_no_callback_of_the_old_client_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let tmpfs = Tmpfs::mount(&folder.path().join("state"), "4m");
+    let mut world = Setting::alone()
+        .number("[numbers.onprem]\nurl = \"http://127.0.0.1:9\"\n")
+        .start_in(folder)
+        .await;
+    let ballast = tmpfs.fill();
+    let callback = |n: usize| format!("{{\"n\":{n},\"x\":\"{}\"}}", "x".repeat(5000));
+    let http = reqwest::Client::new();
+    let mut taken = Vec::new();
+    let refused = async {
+        for n in 0.. {
+            let posted = http.post(world.intake()).body(callback(n));
+            let answer = posted.send().await.unwrap();
+            if answer.status() != 200 {
+                return answer;
+            }
+            taken.push(callback(n));
+        }
+        unreachable!()
+    };
+    let refused = within(refused).await;
+    assert_eq!(refused.status(), 503);
+    let body: Value = refused.json().await.unwrap();
+    assert_eq!(body["errors"][0]["code"], 1016, "{body}");
+    world
+        .bridge
+        .crash_and_restart_with(|| std::fs::remove_file(ballast).unwrap());
+    world.until_idle().await;
+    let told: Vec<_> = world.receiver.callbacks();
+    // Each that was taken, and none that was not.
+    assert!(
+        taken
+            .iter()
+            .all(|body| told.iter().any(|told| told.body == body.as_bytes()))
+    );
+    assert!(
+        told.iter()
+            .all(|told| taken.iter().any(|body| told.body == body.as_bytes()))
+    );
 }

@@ -11,16 +11,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use super::facts;
 use crate::backend::cloud::{Cloud, ForbiddenUrl, LookUpError};
 use crate::cloud::error::Class;
 use crate::config;
-use crate::ids::{CloudMediaId, MediaId, media_uuid};
+use crate::cutover::Published;
+use crate::ids::{CloudMediaId, MediaId, NumberName, media_uuid};
 use crate::jobs::runner::Step;
-use crate::jobs::{self, FetchOrder, retry};
+use crate::jobs::{self, FetchOrder, PairOutcome, retry};
 use crate::media::Store;
 use crate::metrics::NumberMetrics;
 use crate::onprem;
-use crate::state::{Fate, Job, Medium, Settlement, State, Timestamp};
+use crate::route::{Route, Side};
+use crate::state::{Fate, Job, Medium, Offer, Settlement, State, Timestamp};
 use crate::telemetry::millis;
 use crate::translate;
 use download::Trouble;
@@ -48,6 +51,8 @@ pub struct Fetch {
     pub in_flight: InFlight,
     /// Until when the number rests, in Unix milliseconds.
     pub rests_until: AtomicI64,
+    /// Its tally.
+    pub published: Arc<Published>,
 }
 
 /// A lock for each medium that is being fetched.
@@ -134,7 +139,7 @@ impl Fetch {
         match &medium.fate {
             Fate::Stored if self.is_there(&medium).await => {
                 self.metrics.fetched("stored");
-                return self.done(&order, medium);
+                return self.done(job, &order, medium);
             }
             Fate::Failed { error, until } if *until > Timestamp::now() => {
                 self.metrics.fetched("remembered");
@@ -153,7 +158,7 @@ impl Fetch {
                 self.metrics.fetched("success");
                 self.metrics.published(length, started.elapsed());
                 tracing::info!(number = %job.number, medium = %medium.cloud_id, bytes = length, attempts = job.attempts + 1, duration_ms = millis(started.elapsed()), "medium stored");
-                self.done(&order, medium)
+                self.done(job, &order, medium)
             }
             Err(Setback::Final(error)) => {
                 self.metrics.fetched("failed");
@@ -166,6 +171,7 @@ impl Fetch {
                 order,
             }) => {
                 self.metrics.fetched("retry");
+                self.count(job, true);
                 tracing::warn!(number = %job.number, medium = %medium.cloud_id, attempts = job.attempts + 1, retry_in_ms = millis(delay), reason, "medium not fetched yet");
                 let due_at = Timestamp::now().after(delay);
                 Settlement::Retry {
@@ -318,6 +324,7 @@ impl Fetch {
 
     fn throttled(&self, job: &Job, wait: Option<Duration>) -> Setback {
         self.metrics.fetched("throttled");
+        self.count(job, true);
         if self.is_out_of_patience(job) {
             return Setback::Final(
                 onprem::Error::RATE_LIMIT.with("The media could not be downloaded in time."),
@@ -331,6 +338,7 @@ impl Fetch {
     /// Our token or its permissions: no medium's fault, so no integration hears of it, and no job is lost over it.
     fn token_fault(&self, job: &Job, reason: &str) -> Setback {
         self.metrics.fetched("configuration");
+        self.count(job, true);
         self.metrics.cloud_fault(true);
         let pause = self.config.token_fault_pause;
         tracing::error!(number = %job.number, reason, pause_s = pause.as_secs(), "Cloud refuses our token or its permissions; fetches wait until it is mended");
@@ -360,9 +368,24 @@ impl Fetch {
             .unwrap_or(false)
     }
 
-    fn done(&self, order: &FetchOrder, medium: Medium) -> Settlement {
+    /// One order counts once, by how its first attempt went: an outage shows while it lasts, not when patience ends.
+    fn count(&self, job: &Job, failed: bool) {
+        if job.attempts == 0 {
+            self.published.tally.answered(Route::MediaDownload, failed);
+        }
+    }
+
+    fn done(&self, job: &Job, order: &FetchOrder, medium: Medium) -> Settlement {
+        self.count(job, false);
         let body = translate::media::stored(&order.id, &facts(&medium), &self.compat);
-        self.finished(medium, &body)
+        let stored_bytes = medium.length;
+        self.finished(
+            &medium.number.clone(),
+            order,
+            Some(medium),
+            &body,
+            stored_bytes,
+        )
     }
 
     fn failed(
@@ -372,30 +395,49 @@ impl Fetch {
         medium: Option<Medium>,
         error: onprem::Error,
     ) -> Settlement {
-        let facts = medium.as_ref().map(facts).unwrap_or_default();
-        let body = translate::media::failed(&order.id, &facts, error.clone(), &self.compat);
-        let Some(mut medium) = medium else {
-            let follow_up = vec![jobs::callback(&job.number, serialize(&body), None)];
-            return Settlement::Done {
-                medium: None,
-                follow_up,
-            };
-        };
-        // A memory is not renewed by being used, or a polling integration would never see the medium come back.
-        if !matches!(medium.fate, Fate::Failed { until, .. } if until > Timestamp::now()) {
-            medium.fate = Fate::Failed {
-                error,
-                until: Timestamp::now().after(self.config.remember_failure),
-            };
-        }
-        self.finished(medium, &body)
+        self.count(job, true);
+        let known = medium.as_ref().map(facts).unwrap_or_default();
+        let body = translate::media::failed(&order.id, &known, error.clone(), &self.compat);
+        let medium = medium.map(|mut medium| {
+            // A memory is not renewed by being used, or a polling integration would never see the medium come back.
+            if !matches!(medium.fate, Fate::Failed { until, .. } if until > Timestamp::now()) {
+                medium.fate = Fate::Failed {
+                    error,
+                    until: Timestamp::now().after(self.config.remember_failure),
+                };
+            }
+            medium
+        });
+        self.finished(&job.number, order, medium, &body, None)
     }
 
-    fn finished(&self, medium: Medium, body: &onprem::media::Callback) -> Settlement {
-        let follow_up = vec![jobs::callback(&medium.number, serialize(body), None)];
+    /// The end of an order: told by a callback, unless the pair of a compared medium decides otherwise.
+    fn finished(
+        &self,
+        number: &NumberName,
+        order: &FetchOrder,
+        medium: Option<Medium>,
+        body: &onprem::media::Callback,
+        stored_bytes: Option<u64>,
+    ) -> Settlement {
+        let callback = jobs::callback(number, serialize(body), None);
+        let [item] = &body.media_items;
+        let outcome = PairOutcome::CalledBack {
+            // The wire types hold nothing that cannot be written as JSON.
+            item: serde_json::to_value(item).unwrap_or_default(),
+            stored_bytes,
+        };
+        let offer = Offer {
+            number: number.clone(),
+            medium: order.id.clone(),
+            side: Side::Cloud,
+            outcome: outcome.write(),
+            callback: Some(callback),
+        };
         Settlement::Done {
-            medium: Some(medium),
-            follow_up,
+            medium,
+            follow_up: Vec::new(),
+            offer: Some(Box::new(offer)),
         }
     }
 
@@ -425,14 +467,6 @@ fn first_heard_of(job: &Job, cloud_id: CloudMediaId) -> Medium {
         sha256: None,
         length: None,
         fate: Fate::Known,
-    }
-}
-
-fn facts(medium: &Medium) -> translate::media::Facts {
-    translate::media::Facts {
-        kind: medium.kind,
-        mime_type: medium.mime_type.clone(),
-        sha256: medium.sha256,
     }
 }
 

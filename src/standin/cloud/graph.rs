@@ -1,7 +1,9 @@
-//! The Graph host: look-up and deletion of media, and who may ask for what.
+//! The Graph host: who may ask for what, and the look-up and deletion of media.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT,
@@ -16,7 +18,7 @@ use super::super::medium::{Content, Medium};
 use super::super::refusal::{self, Peer};
 use super::super::stage::Arrival;
 use super::super::wire::Wire;
-use super::{FileSize, Scene, address, node};
+use super::{FileSize, Scene, address, messages, node, profile};
 
 const API_VERSION: HeaderName = HeaderName::from_static("facebook-api-version");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-fb-request-id");
@@ -35,17 +37,21 @@ pub(super) async fn enter(
         };
     }
     let target = Target::of(request.method(), request.uri(), &scene);
+    let (head, body) = request.into_parts();
+    // A body that broke off has no sender left to read an answer.
+    let bytes = whole_body(body).await.unwrap_or_default();
+    let request = Request::from_parts(head, Full::new(bytes.clone()));
     let arrival = Arrival {
         hop: target.hop,
         medium: matches!(target.hop, Hop::Lookup | Hop::Delete).then_some(target.object.as_str()),
-        body: bytes::Bytes::new(),
+        body: bytes.clone(),
         peer: Peer::Graph {
             business_account_id: &scene.options.business_account_id,
             object: &target.object,
         },
     };
     let healthy =
-        |request: Request<Incoming>| std::future::ready(answer(&scene, &target, &request));
+        |request: Request<_>| std::future::ready(answer(&scene, &target, &request, &bytes));
     let mut response = scene.stage.answer(arrival, &wire, request, healthy).await;
     dress(&mut response, &scene, &target.version);
     response
@@ -67,8 +73,11 @@ impl Target {
             .to_owned();
         let object = segments.next().unwrap_or_default().to_owned();
         let is_number = object == scene.options.phone_number_id;
+        let edge: Vec<&str> = segments.collect();
         let hop = match *method {
-            _ if segments.next().is_some() || object.is_empty() => Hop::Unknown,
+            Method::GET | Method::POST if is_number && edge == [profile::EDGE] => Hop::Profile,
+            Method::POST if is_number && edge == [messages::EDGE] => Hop::Message,
+            _ if !edge.is_empty() || object.is_empty() => Hop::Unknown,
             Method::GET if object == "debug_token" => Hop::Token,
             Method::GET if is_number => Hop::Number,
             Method::GET => Hop::Lookup,
@@ -91,7 +100,12 @@ fn is_version(segment: &str) -> bool {
         .is_some_and(|(major, minor)| major.parse::<u32>().is_ok() && minor.parse::<u32>().is_ok())
 }
 
-fn answer(scene: &Scene, target: &Target, request: &Request<Incoming>) -> Response<Body> {
+fn answer(
+    scene: &Scene,
+    target: &Target,
+    request: &Request<Full<Bytes>>,
+    body: &Bytes,
+) -> Response<Body> {
     if !names_itself(request.headers()) {
         return refusal::page(StatusCode::BAD_REQUEST, "Sorry, something went wrong.");
     }
@@ -103,6 +117,9 @@ fn answer(scene: &Scene, target: &Target, request: &Request<Incoming>) -> Respon
     match target.hop {
         Hop::Token => node::debug_token(uri, &token),
         Hop::Number => node::number(scene, uri),
+        Hop::Profile if request.method() == Method::GET => profile::read(scene, uri),
+        Hop::Profile => profile::change(scene, body),
+        Hop::Message => messages::take(body),
         Hop::Lookup if scene.may_see(uri) => lookup(scene, &target.object),
         Hop::Delete if scene.may_see(uri) && scene.shelf.remove(&target.object) => {
             refusal::graph_json(StatusCode::OK, &json!({"success": true}))
@@ -137,7 +154,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
         .then_some(token.trim())
 }
 
-fn refused_token(request: &Request<Incoming>, expected: &str) -> Option<Response<Body>> {
+fn refused_token<B>(request: &Request<B>, expected: &str) -> Option<Response<Body>> {
     let in_query = address::parameter(request.uri(), "access_token");
     let error = match bearer(request.headers()).or(in_query.as_deref()) {
         Some(token) if token == expected => return None,

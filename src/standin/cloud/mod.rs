@@ -1,18 +1,23 @@
-//! Meta's Cloud API as far as media go: the Graph host (`graph`) and the host behind the short-lived URLs (`media_host`), on a port each.
+//! Meta's Cloud API as far as the bridge needs it: the Graph host (`graph`) and the host behind the short-lived URLs (`media_host`), on a port each.
 //! `address` makes and checks those URLs, `shelf` keeps the media,
-//! `node` answers questions about the number and the token.
+//! `node` answers questions about the number and the token, `profile` keeps the business profile, `messages` takes messages.
 
 mod address;
 mod graph;
 mod media_host;
+mod messages;
 mod node;
 mod options;
+mod profile;
 mod shelf;
 #[cfg(test)]
 mod tests;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use serde_json::Value;
 
 use super::digest::Digest;
 use super::fault::{Faults, Hop};
@@ -21,6 +26,7 @@ use super::medium::Medium;
 use super::server::Server;
 use super::stage::Stage;
 pub use options::{Behaviour, CloudOptions, FileSize, Ranges};
+use profile::Kept;
 use shelf::Shelf;
 
 /// A running Cloud. Dropping it ends it at once.
@@ -37,6 +43,7 @@ struct Scene {
     options: CloudOptions,
     behaviour: Mutex<Behaviour>,
     shelf: Shelf,
+    profile: Kept,
     /// Scheme and authority of the media host.
     media_origin: String,
     stage: Stage,
@@ -68,6 +75,7 @@ impl Cloud {
         let scene = Arc::new(Scene {
             behaviour: Mutex::new(options.behaviour.clone()),
             shelf: Shelf::default(),
+            profile: Kept::default(),
             media_origin: options
                 .media_origin
                 .clone()
@@ -139,6 +147,22 @@ impl Cloud {
             id,
             address::Source::Notification,
         ))
+    }
+
+    /// Replaces the business profile by these fields; what is not among them is not set.
+    pub fn set_profile(&self, fields: &Value) {
+        self.scene.profile.replace(fields);
+    }
+
+    /// The business profile as it is now.
+    pub fn profile(&self) -> Value {
+        self.scene.profile.told()
+    }
+
+    /// The bodies of all messages that were accepted, or whose connection was cut after the body had come:
+    /// each of them the customer may have got.
+    pub fn messages(&self) -> Vec<Bytes> {
+        self.log(messages::sent)
     }
 
     /// The faults of both hosts.

@@ -7,6 +7,7 @@
 //! download:truncate=1000:next=2
 //! download@1761991787669262:reset=4096:always
 //! callback:redirect=http://127.0.0.1:9/elsewhere:next=1
+//! callback@1761991787669262:twice
 //! /v1/settings:hang
 //! ```
 //!
@@ -36,11 +37,15 @@ pub enum Hop {
     Number,
     /// Cloud: a question about the access token.
     Token,
+    /// Cloud: the business profile, read or changed.
+    Profile,
+    /// Cloud: a message, or the mark that one was read.
+    Message,
     /// On-prem: a login.
     Login,
     /// On-prem: everything but the login; tell routes apart by their path.
     Route,
-    /// Receiver: a callback.
+    /// Receiver: a callback that arrives. On-prem: a callback that it makes.
     Callback,
     /// A call that the stand-in does not know.
     Unknown,
@@ -75,7 +80,7 @@ pub enum Fault {
     Reset(Option<u64>),
     /// The full length is announced, so many bytes come, then the connection is closed in an orderly way.
     Truncate(u64),
-    /// The right length, but other bytes.
+    /// The right length, but other bytes; in a callback, their digest.
     WrongBytes,
     /// Status 200 with an error page in HTML in place of the content.
     Html,
@@ -95,6 +100,14 @@ pub enum Fault {
     Redirect(String),
     /// This peer's way to say that the thing does not exist.
     NotFound,
+    /// A callback is never made.
+    Silent,
+    /// A callback is made twice.
+    Twice,
+    /// A callback is made only when those that are held are let go.
+    Held,
+    /// A callback names another type.
+    MimeType(String),
 }
 
 /// How often a rule applies to the calls that match it.

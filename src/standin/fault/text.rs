@@ -107,6 +107,10 @@ fn read_fault(text: &str) -> Result<Fault, String> {
         },
         ("redirect", Some(url)) => Fault::Redirect(url.to_owned()),
         ("not-found", None) => Fault::NotFound,
+        ("silent", None) => Fault::Silent,
+        ("twice", None) => Fault::Twice,
+        ("held", None) => Fault::Held,
+        ("mime-type", Some(mime_type)) => Fault::MimeType(mime_type.to_owned()),
         (name, _) => {
             return Err(format!(
                 "unknown fault `{name}`, or its value is missing or superfluous"
@@ -171,6 +175,10 @@ impl fmt::Display for Fault {
             Self::Throttle { minutes } => write!(f, "throttle={minutes}"),
             Self::Redirect(url) => write!(f, "redirect={url}"),
             Self::NotFound => f.write_str("not-found"),
+            Self::Silent => f.write_str("silent"),
+            Self::Twice => f.write_str("twice"),
+            Self::Held => f.write_str("held"),
+            Self::MimeType(mime_type) => write!(f, "mime-type={mime_type}"),
         }
     }
 }
@@ -185,12 +193,14 @@ impl fmt::Display for When {
     }
 }
 
-const HOPS: [(&str, Hop); 9] = [
+const HOPS: [(&str, Hop); 11] = [
     ("lookup", Hop::Lookup),
     ("download", Hop::Download),
     ("delete", Hop::Delete),
     ("number", Hop::Number),
     ("token", Hop::Token),
+    ("profile", Hop::Profile),
+    ("message", Hop::Message),
     ("login", Hop::Login),
     ("route", Hop::Route),
     ("callback", Hop::Callback),
@@ -221,6 +231,12 @@ mod tests {
             "lookup:expired-token:always",
             "lookup:throttle=5:always",
             "delete:not-found:always",
+            "profile:status=500:next=1",
+            "message:reset:next=1",
+            "callback:silent:always",
+            "callback@1:twice:next=1",
+            "callback:held:next=2",
+            "callback:mime-type=audio/ogg; codecs=opus:always",
         ] {
             let rule: Rule = line.parse().unwrap();
             assert_eq!(rule.to_string(), line);

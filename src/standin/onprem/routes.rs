@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::super::body::{self, Body};
 use super::super::control::whole_body;
 use super::super::fault::Hop;
+use super::super::log::Log;
 use super::super::medium::Content;
 use super::super::refusal::{self, Peer};
 use super::super::stage::Arrival;
@@ -55,7 +56,7 @@ pub(super) async fn enter(
         body,
         peer,
     };
-    let mut response = if matches!(route, Route::Login | Route::Messages) {
+    let mut response = if route.is_read_whole() {
         let (head, body) = request.into_parts();
         // A body that broke off has no sender left to read an answer.
         let bytes = whole_body(body).await.unwrap_or_default();
@@ -86,6 +87,11 @@ enum Route<'a> {
     Logout,
     Health,
     Messages,
+    Contacts,
+    Profile,
+    SetProfile,
+    About,
+    SetAbout,
     MediaUpload,
     MediaGet(&'a str),
     MediaDelete(&'a str),
@@ -102,6 +108,11 @@ impl<'a> Route<'a> {
             ("POST", ["v1", "users", "logout"]) => Self::Logout,
             ("GET", ["v1", "health"]) => Self::Health,
             ("POST", ["v1", "messages"]) => Self::Messages,
+            ("POST", ["v1", "contacts"]) => Self::Contacts,
+            ("GET", ["v1", "settings", "business", "profile"]) => Self::Profile,
+            ("POST", ["v1", "settings", "business", "profile"]) => Self::SetProfile,
+            ("GET", ["v1", "settings", "profile", "about"]) => Self::About,
+            ("PATCH", ["v1", "settings", "profile", "about"]) => Self::SetAbout,
             ("POST", ["v1", "media"]) => Self::MediaUpload,
             ("GET", ["v1", "media", id]) => Self::MediaGet(id),
             ("DELETE", ["v1", "media", id]) => Self::MediaDelete(id),
@@ -114,14 +125,16 @@ impl<'a> Route<'a> {
     fn medium(self) -> Option<&'a str> {
         match self {
             Self::MediaGet(id) | Self::MediaDelete(id) | Self::MediaDownload(id) => Some(id),
-            Self::Login
-            | Self::Logout
-            | Self::Health
-            | Self::Messages
-            | Self::MediaUpload
-            | Self::Generated(_)
-            | Self::Echo => None,
+            _ => None,
         }
+    }
+
+    /// Whether the body is small and wanted as a whole.
+    fn is_read_whole(self) -> bool {
+        matches!(
+            self,
+            Self::Login | Self::Messages | Self::Contacts | Self::SetProfile | Self::SetAbout
+        )
     }
 }
 
@@ -134,7 +147,15 @@ impl Scene {
         if !self.admits(route, headers) {
             return self.denied();
         }
-        self.message(bytes)
+        let Ok(asked) = serde_json::from_slice::<Value>(bytes) else {
+            return self.error(StatusCode::BAD_REQUEST, INVALID_JSON);
+        };
+        match route {
+            Route::Contacts => self.check_contacts(&asked),
+            Route::SetProfile => self.change_profile(&asked),
+            Route::SetAbout => self.change_about(&asked),
+            _ => self.message(&asked),
+        }
     }
 
     /// Answers for which the body is read as it comes, or not at all.
@@ -151,11 +172,11 @@ impl Scene {
             Route::MediaUpload => self.upload(request).await,
             Route::MediaGet(id) => self.file(id),
             Route::MediaDelete(id) => self.delete_file(id),
-            Route::MediaDownload(id) => {
-                self.enveloped(StatusCode::OK, json!({"media_items": [{"id": id}]}))
-            }
+            Route::MediaDownload(id) => self.accept_download(id),
+            Route::Profile => self.profile(),
+            Route::About => self.about(),
             Route::Generated(length) => generated(length),
-            Route::Login | Route::Messages | Route::Echo => echo::answer(request).await,
+            _ => echo::answer(request).await,
         }
     }
 
@@ -192,10 +213,7 @@ impl Scene {
         body::json(status, &payload)
     }
 
-    fn message(&self, bytes: &Bytes) -> Response<Body> {
-        let Ok(message) = serde_json::from_slice::<Value>(bytes) else {
-            return self.error(StatusCode::BAD_REQUEST, INVALID_JSON);
-        };
+    fn message(&self, message: &Value) -> Response<Body> {
         let to = message["to"].as_str().unwrap_or_default();
         let payload = json!({
             "contacts": [{"input": to, "wa_id": to.trim_start_matches('+')}],
@@ -203,6 +221,16 @@ impl Scene {
         });
         self.enveloped(StatusCode::CREATED, payload)
     }
+}
+
+/// The bodies of the messages that may have gone out.
+pub(super) fn messages(log: &Log) -> Vec<Bytes> {
+    let sent = log.iter().filter(|seen| {
+        let path = seen.path.split('?').next().unwrap_or_default();
+        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        Route::of(&seen.method, &segments) == Route::Messages && seen.may_be_done(201)
+    });
+    sent.map(|seen| seen.body.clone()).collect()
 }
 
 /// 27 characters, as every outbound id of the real one has: 20 bytes with its fixed marks and a random rest.

@@ -3,11 +3,11 @@
 //! The rule that must not break: of the unfinished jobs of a lane all but one are blocked, and whatever ends
 //! that one makes the next one ready in the same commit. `schema.rs` lists the numbers of `state`.
 
-use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::media;
+use super::columns::{number_at, row_limit};
 use super::writer::Tx;
+use super::{media, telling};
 use crate::ids::NumberName;
 use crate::state::{Enqueued, Job, JobId, NewJob, Queue, Settlement, Timestamp};
 
@@ -135,7 +135,15 @@ pub(super) fn settle(
     match settlement {
         Settlement::Retry { .. } | Settlement::Release { .. } => tx.made_ready(queue, &number),
         Settlement::Bury { .. } => unblock(tx, queue, &number, lane.as_deref())?,
-        Settlement::Done { medium, follow_up } => {
+        Settlement::Paired { pair, tell } => {
+            unblock(tx, queue, &number, lane.as_deref())?;
+            telling::close(tx, *pair, *tell, now)?;
+        }
+        Settlement::Done {
+            medium,
+            follow_up,
+            offer,
+        } => {
             // Those that wait in the lane were accepted before whatever follows.
             unblock(tx, queue, &number, lane.as_deref())?;
             if let Some(medium) = medium {
@@ -143,6 +151,9 @@ pub(super) fn settle(
             }
             for job in follow_up {
                 insert(tx, job, now)?;
+            }
+            if let Some(offer) = offer {
+                telling::offer(tx, offer, now)?;
             }
         }
     }
@@ -156,7 +167,9 @@ fn end_lease(tx: &Tx<'_>, id: JobId, settlement: &Settlement) -> rusqlite::Resul
     let place = |row: &Row<'_>| Ok((queue_at(row, 0)?, number_at(row, 1)?, row.get(2)?));
     let statement = |sql| tx.conn.prepare_cached(sql);
     let stood = match settlement {
-        Settlement::Done { .. } => statement(FINISH)?.query_row(params![id.0], place),
+        Settlement::Done { .. } | Settlement::Paired { .. } => {
+            statement(FINISH)?.query_row(params![id.0], place)
+        }
         Settlement::Retry {
             due_at,
             reason,
@@ -270,12 +283,8 @@ pub(super) fn code(queue: Queue) -> i64 {
     match queue {
         Queue::Fetch => 0,
         Queue::Callback => 1,
+        Queue::Compare => 2,
     }
-}
-
-/// A limit as SQL takes it.
-pub(super) fn row_limit(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 pub(super) fn queue_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Queue> {
@@ -284,15 +293,4 @@ pub(super) fn queue_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Queue> 
         .into_iter()
         .find(|queue| code(*queue) == found)
         .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, found))
-}
-
-/// Reads a number's name; only checked names are ever written.
-pub(super) fn number_at(row: &Row<'_>, column: usize) -> rusqlite::Result<NumberName> {
-    let text = row.get_ref(column)?.as_str()?;
-    NumberName::parse(text).ok_or_else(|| unreadable(column, "not a number's name"))
-}
-
-/// The error for a value this program never writes.
-pub(super) fn unreadable(column: usize, why: &'static str) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, why.into())
 }

@@ -5,7 +5,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::jobs::{number_at, row_limit, unreadable};
+use super::columns::{number_at, row_limit, unreadable};
 use super::writer::Tx;
 use crate::ids::{CloudMediaId, MediaId, NumberName};
 use crate::onprem;

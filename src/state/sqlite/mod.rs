@@ -1,23 +1,31 @@
 //! The state on SQLite: a handle whose methods are the whole interface, one thread that writes, two that read, one that tends the log.
 //!
 //! The rule that must not break: a write is answered only after the commit that holds it was synced. `writer.rs`
-//! says how writes share commits; `jobs.rs`, `operators.rs`, `media.rs` and
-//! `users.rs` hold the queries.
+//! says how writes share commits; `jobs.rs`, `operators.rs`, `media.rs` and `users.rs` hold the queries of the methods
+//! here. What belongs to moving from one side to the other is whole in a file each, methods and queries: `cutover.rs`,
+//! `pairs.rs` (with `telling.rs`), `comparisons.rs` and `baselines.rs`.
 
+mod baselines;
 mod checkpoint;
+mod columns;
+mod comparisons;
+mod cutover;
 mod jobs;
 mod media;
 mod open;
 mod operators;
+mod pairs;
 mod reader;
 mod schema;
 mod signals;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod users;
 mod writer;
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -48,6 +56,8 @@ struct Shared {
     writer: Sender<writer::Request>,
     readers: Sender<reader::Request>,
     signals: Arc<Signals>,
+    /// Whether there may be pairs; where none was ever opened, nobody looks for one.
+    has_pairs: AtomicBool,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -60,7 +70,11 @@ impl Sqlite {
     /// Opens the state at `path`, making it and its folders where they are missing. Jobs that were leased
     /// when the last process ended are ready again. Blocks; meant for the start of the program.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let open::Opened { writer: conn, lock } = open::open(path)?;
+        let open::Opened {
+            writer: conn,
+            lock,
+            has_pairs,
+        } = open::open(path)?;
         let signals = Arc::new(Signals::default());
         let mut threads = Vec::with_capacity(READERS);
         let (readers, read_requests) = mpsc::channel();
@@ -91,6 +105,7 @@ impl Sqlite {
             writer,
             readers,
             signals,
+            has_pairs: AtomicBool::new(has_pairs),
             threads,
         })))
     }
@@ -256,11 +271,19 @@ impl Sqlite {
         self.write(move |tx| users::secret(tx, name, &fresh)).await
     }
 
-    /// Removes what is past: sessions, revocations, and the memory of media that failed.
+    /// Puts a secret that was brought along in the place of the bridge's own.
+    pub async fn put_secret(&self, name: &'static str, value: Vec<u8>) -> Result<(), StateError> {
+        self.write(move |tx| users::put_secret(tx, name, &value))
+            .await
+    }
+
+    /// Removes what is past: sessions, revocations, the memory of media that failed, and pairs closed long ago.
     pub async fn sweep(&self, now: Timestamp) -> Result<(), StateError> {
         self.in_batches(move |tx| users::expire(tx, now, BATCH))
             .await?;
         self.in_batches(move |tx| media::forgive(tx, now, BATCH))
+            .await?;
+        self.in_batches(move |tx| pairs::sweep(tx, now, BATCH))
             .await?;
         Ok(())
     }

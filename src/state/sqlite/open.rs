@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{checkpoint, jobs, schema};
+use super::{checkpoint, jobs, pairs, schema};
 use crate::state::{Examined, OpenError};
 
 /// How long a statement waits for a foreign process, a backup for instance, that holds the database.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// More than there are different statements, so that each is compiled once per connection.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// The header of a SQLite file, and how it begins.
 const HEAD: u64 = 100;
@@ -30,6 +30,8 @@ pub(super) struct Opened {
     pub(super) writer: Connection,
     /// Held until the writer is closed.
     pub(super) lock: File,
+    /// Whether the file holds pairs.
+    pub(super) has_pairs: bool,
 }
 
 /// Opens the state at `path`, and makes a new one where there is none.
@@ -52,7 +54,12 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(engine(path))?;
     let found = identify(&writer, path)?;
     prepare(&mut writer, found).map_err(engine(path))?;
-    Ok(Opened { writer, lock })
+    let has_pairs = pairs::any(&writer).map_err(engine(path))?;
+    Ok(Opened {
+        writer,
+        lock,
+        has_pairs,
+    })
 }
 
 /// Looks whether [`open`] would take the file at `path`, and changes nothing: no file is made, no schema brought

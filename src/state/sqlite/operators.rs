@@ -4,7 +4,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::jobs::{READY, code, entry_state, exists, job, number_at, queue_at, row_limit};
+use super::columns::{number_at, row_limit};
+use super::jobs::{READY, code, entry_state, exists, job, queue_at};
 use super::writer::Tx;
 use crate::ids::NumberName;
 use crate::state::{Backlog, JobId, JobRecord, Queue, Timestamp};

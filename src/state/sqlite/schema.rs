@@ -13,11 +13,13 @@ pub(super) const VERSION: u32 = STEPS.len() as u32;
 
 // `jobs.state`: 0 ready, 1 leased, 2 blocked (an earlier job of its lane is unfinished), 3 buried.
 // `media.fate`: 0 known, 1 stored, 2 failed.
+// `pairs.owed`: requests that no callback has told, see `state/pair.rs`.
 //
 // Every accepted job writes the table, `jobs_by_state` and, with a key or a lane, one index more. That is the cost
 // of an acknowledgement, so think twice before adding an index. `jobs_by_state` carries leases, due times and
 // the backlog at once. Ids are never used twice (AUTOINCREMENT): a worker that settles late must not hit another job.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     queue INTEGER NOT NULL,
@@ -84,11 +86,145 @@ CREATE TABLE probe (
     count INTEGER NOT NULL
 ) STRICT;
 INSERT INTO probe VALUES (1, 0);
-"];
+",
+    "
+CREATE TABLE changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    number TEXT,
+    what TEXT NOT NULL,
+    old TEXT NOT NULL,
+    new TEXT NOT NULL,
+    reason TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER changes_are_not_edited BEFORE UPDATE ON changes
+    BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+CREATE TRIGGER changes_are_not_removed BEFORE DELETE ON changes
+    BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+
+CREATE TABLE flags (
+    number TEXT NOT NULL,
+    route TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    percent INTEGER NOT NULL,
+    change INTEGER NOT NULL,
+    PRIMARY KEY (number, route)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pins (
+    number TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    side TEXT NOT NULL,
+    PRIMARY KEY (number, kind, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ramps (
+    number TEXT NOT NULL,
+    route TEXT NOT NULL,
+    ramp BLOB NOT NULL,
+    PRIMARY KEY (number, route)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pairs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    number TEXT NOT NULL,
+    medium TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    owed INTEGER NOT NULL DEFAULT 1,
+    told TEXT,
+    opened_at INTEGER NOT NULL,
+    deadline INTEGER NOT NULL,
+    closed_at INTEGER,
+    CHECK ((told IS NULL) = (owed > 0))
+) STRICT;
+CREATE INDEX pairs_by_medium ON pairs (number, medium);
+CREATE INDEX pairs_closed ON pairs (closed_at) WHERE closed_at IS NOT NULL;
+
+CREATE TABLE pair_sides (
+    pair INTEGER NOT NULL,
+    side TEXT NOT NULL,
+    status INTEGER,
+    took_ms INTEGER,
+    outcome BLOB,
+    ended_at INTEGER,
+    PRIMARY KEY (pair, side)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE withheld (
+    pair INTEGER NOT NULL,
+    side TEXT NOT NULL,
+    queue INTEGER NOT NULL,
+    number TEXT NOT NULL,
+    key TEXT,
+    lane TEXT,
+    payload BLOB NOT NULL,
+    due_at INTEGER NOT NULL,
+    PRIMARY KEY (pair, side)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE comparisons (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    number TEXT NOT NULL,
+    route TEXT NOT NULL,
+    key TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    reason TEXT,
+    answer TEXT NOT NULL,
+    onprem_status INTEGER,
+    cloud_status INTEGER,
+    onprem_ms INTEGER,
+    cloud_ms INTEGER,
+    detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX comparisons_by_time ON comparisons (at, id);
+
+CREATE TABLE noise (
+    number TEXT NOT NULL,
+    route TEXT NOT NULL,
+    has_path INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (number, route, has_path, path)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE baselines (
+    id INTEGER PRIMARY KEY,
+    number TEXT NOT NULL,
+    route TEXT NOT NULL,
+    key TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    took_ms INTEGER NOT NULL,
+    request TEXT NOT NULL,
+    answer TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX baselines_by_key ON baselines (number, route, key);
+CREATE INDEX baselines_by_route ON baselines (number, route, at);
+CREATE INDEX baselines_by_time ON baselines (at);
+
+CREATE TABLE baseline_total (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    count INTEGER NOT NULL
+) STRICT;
+INSERT INTO baseline_total VALUES (1, 0);
+CREATE TRIGGER baselines_come AFTER INSERT ON baselines
+    BEGIN UPDATE baseline_total SET count = count + 1; END;
+CREATE TRIGGER baselines_go AFTER DELETE ON baselines
+    BEGIN UPDATE baseline_total SET count = count - 1; END;
+",
+];
 
 /// Runs the steps the file has not seen. `found` is its version, and not above [`VERSION`].
 pub(super) fn migrate(conn: &mut Connection, found: u32) -> rusqlite::Result<()> {
-    for (step, version) in STEPS.iter().zip(1u32..).skip(found as usize) {
+    migrate_to(conn, found, VERSION)
+}
+
+/// The same, but stops at an earlier version.
+pub(super) fn migrate_to(conn: &mut Connection, found: u32, last: u32) -> rusqlite::Result<()> {
+    for (step, version) in STEPS.iter().zip(1..=last).skip(found as usize) {
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(step)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;

@@ -1,10 +1,11 @@
 //! The queries of users, sessions, revoked tokens and the bridge's own secrets.
 //!
-//! No password and no token is kept as it is: only hashes come here. A secret, once made, never changes.
+//! No password and no token is kept as it is: only hashes come here. A secret that is made here never
+//! changes; one that came with baselines may take its place.
 
 use rusqlite::{Connection, params};
 
-use super::jobs::{number_at, row_limit};
+use super::columns::{number_at, row_limit};
 use super::writer::Tx;
 use crate::state::{Session, StoredUser, Timestamp, TokenHash};
 
@@ -24,6 +25,7 @@ pub(super) const REVOKE: &str = "INSERT INTO revocations (token, expires_at) VAL
     ON CONFLICT (token) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)";
 pub(super) const MAKE_SECRET: &str =
     "INSERT INTO secrets (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING";
+pub(super) const PUT_SECRET: &str = "INSERT OR REPLACE INTO secrets (name, value) VALUES (?1, ?2)";
 pub(super) const SECRET: &str = "SELECT value FROM secrets WHERE name = ?1";
 pub(super) const EXPIRE_SESSIONS: &str = "DELETE FROM sessions
     WHERE token IN (SELECT token FROM sessions WHERE expires_at <= ?1 LIMIT ?2)";
@@ -95,6 +97,11 @@ pub(super) fn revocations(conn: &Connection, now: Timestamp) -> rusqlite::Result
     let mut statement = conn.prepare_cached(REVOCATIONS)?;
     let rows = statement.query_map([now.0], |row| row.get(0).map(TokenHash))?;
     rows.collect()
+}
+
+/// Puts a secret in the place of the one of this name.
+pub(super) fn put_secret(tx: &Tx<'_>, name: &str, value: &[u8]) -> rusqlite::Result<()> {
+    tx.run(PUT_SECRET, params![name, value]).map(drop)
 }
 
 /// The secret of this name; `fresh` becomes it when there is none yet.

@@ -1,5 +1,6 @@
-//! Cloud as the recordings show it, on the wire; the faults are in `faults`.
+//! Cloud as the recordings show it, on the wire; the faults are in `faults`, profile and messages in `business`.
 
+mod business;
 mod faults;
 
 use std::time::Duration;

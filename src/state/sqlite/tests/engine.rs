@@ -98,6 +98,7 @@ fn a_lane_runs_one_job_at_a_time_in_order_and_a_buried_one_lets_it_go_on() {
                 Settlement::Done {
                     medium: None,
                     follow_up,
+                    offer: None,
                 },
             )
             .await
@@ -120,6 +121,7 @@ fn a_job_settled_twice_has_its_consequences_once() {
         let finish = || Settlement::Done {
             medium: None,
             follow_up: vec![job("next")],
+            offer: None,
         };
         state.settle(id, finish()).await.unwrap();
         state.settle(id, finish()).await.unwrap();

@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::super::Sqlite;
-use super::{all, block_on, job, lease};
-use crate::state::OpenError;
+use super::super::{Sqlite, schema};
+use super::{all, block_on, job, lease, payloads};
+use crate::state::{Examined, OpenError, RunTime};
 
 fn refusal(path: &Path) -> OpenError {
     match Sqlite::open(path) {
@@ -128,8 +128,43 @@ fn a_newer_schema_is_refused() {
         refusal(&path),
         OpenError::TooNew {
             found: 77,
-            known: 1,
+            known: 2,
             ..
         }
     ));
+}
+
+#[test]
+fn a_state_of_the_first_version_is_brought_up_with_all_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let mut conn = rusqlite::Connection::open(&path).unwrap();
+    schema::migrate_to(&mut conn, 0, 1).unwrap();
+    conn.execute_batch(
+        "INSERT INTO jobs (queue, number, state, due_at, created_at, payload) VALUES (0, 'support', 1, 5, 5, x'61');
+        INSERT INTO secrets VALUES ('salt', x'07');",
+    )
+    .unwrap();
+    drop(conn);
+    assert_eq!(Sqlite::examine(&path).unwrap(), Examined::Sound);
+    let fresh = folder.path().join("fresh.db");
+    block_on(async {
+        for _ in 0..2 {
+            let state = Sqlite::open(&path).unwrap();
+            assert_eq!(payloads(&lease(&state, 9).await), ["a"]);
+            assert_eq!(state.secret("salt", 1).await.unwrap(), [7]);
+            assert_eq!(state.run_time().await.unwrap(), RunTime::default());
+            state.close().await;
+        }
+        Sqlite::open(&fresh).unwrap().close().await;
+    });
+    assert_eq!(tables(&path), tables(&fresh));
+}
+
+fn tables(path: &Path) -> Vec<(String, Option<String>)> {
+    let conn = rusqlite::Connection::open(path).unwrap();
+    let sql = "SELECT name, sql FROM sqlite_schema ORDER BY name";
+    let mut statement = conn.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
 }

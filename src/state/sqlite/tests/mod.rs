@@ -3,11 +3,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod agreement;
+mod comparing;
+mod cutover;
 mod engine;
 mod files;
 mod model;
+mod pairs;
 mod plans;
 mod steps;
+mod telling;
 mod users;
 
 use std::future::Future;
@@ -36,6 +40,7 @@ fn done() -> Settlement {
     Settlement::Done {
         medium: None,
         follow_up: Vec::new(),
+        offer: None,
     }
 }
 

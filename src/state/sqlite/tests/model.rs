@@ -133,13 +133,19 @@ impl Model {
             return;
         };
         match settlement {
-            Settlement::Done { medium, follow_up } => {
+            Settlement::Paired { .. } => unreachable!("`telling.rs` settles pairs"),
+            Settlement::Done {
+                medium,
+                follow_up,
+                offer,
+            } => {
                 let (record, _) = self.jobs.remove(&id).unwrap();
                 self.unblock(&record.job);
                 if let Some(medium) = medium {
                     self.put_medium(medium);
                 }
-                for job in follow_up {
+                let callback = offer.and_then(|offer| offer.callback);
+                for job in follow_up.into_iter().chain(callback) {
                     self.enqueue(job);
                 }
             }

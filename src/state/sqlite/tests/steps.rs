@@ -8,7 +8,8 @@ use proptest::sample::Index;
 use super::number;
 use crate::ids::{CloudMediaId, NumberName, media_uuid};
 use crate::onprem;
-use crate::state::{Fate, Medium, NewJob, Queue, Settlement, Timestamp};
+use crate::route::Side;
+use crate::state::{Fate, Medium, NewJob, Offer, Queue, Settlement, Timestamp};
 
 #[derive(Clone, Debug)]
 pub(super) enum Step {
@@ -76,11 +77,24 @@ fn media() -> impl Strategy<Value = Medium> {
     )
 }
 
+/// To a pair that is not there; `telling.rs` has those that are.
+fn offers() -> impl Strategy<Value = Box<Offer>> {
+    weighted(0.8, new_jobs()).prop_map(|callback| {
+        Box::new(Offer {
+            number: number("support"),
+            medium: "1".to_owned(),
+            side: Side::Cloud,
+            outcome: Vec::new(),
+            callback,
+        })
+    })
+}
+
 fn settlements() -> impl Strategy<Value = Settlement> {
     let reason = || "[a-z]{3}";
     prop_oneof![
-        2 => (weighted(0.5, media()), vec(new_jobs(), 0..3))
-            .prop_map(|(medium, follow_up)| Settlement::Done { medium, follow_up }),
+        2 => (weighted(0.5, media()), vec(new_jobs(), 0..3), weighted(0.2, offers()))
+            .prop_map(|(medium, follow_up, offer)| Settlement::Done { medium, follow_up, offer }),
         1 => (moments(), reason(), weighted(0.5, any::<[u8; 2]>())).prop_map(|(due_at, reason, payload)| {
             Settlement::Retry { due_at, reason, payload: payload.map(|payload| payload.to_vec()) }
         }),
