@@ -20,6 +20,8 @@ use crate::standin::{
 
 /// Ids as Cloud gives them; the last digits count.
 const FIRST_ID: u64 = 1_761_991_787_669_201;
+/// Where a bridge with the configuration below takes the old client's callbacks.
+const INTAKE: &str = "127.0.0.1:9092";
 
 /// What `sandbox` can be told.
 #[derive(Debug, clap::Args)]
@@ -117,7 +119,10 @@ impl Sandbox {
         let media: Vec<(String, Kind)> = (FIRST_ID..).map(|id| id.to_string()).zip(KINDS).collect();
         for (id, kind) in &media {
             cloud.add_medium(id, kind.medium());
+            onprem.add_medium(id, kind.medium());
         }
+        let intake = format!("http://{INTAKE}/onprem/support");
+        onprem.set_webhook(intake.parse::<url::Url>().map_err(io::Error::other)?);
         Ok(Self {
             cloud,
             onprem,
@@ -155,7 +160,7 @@ impl Sandbox {
     /// A file that is complete but for what is good as it is.
     fn configuration(&self) -> String {
         format!(
-            "[server]\nlisten = \"127.0.0.1:9090\"           # where your integration calls\nallow_insecure_upstreams = true     # the stand-ins speak plain http on loopback\n\n{}",
+            "[server]\nlisten = \"127.0.0.1:9090\"           # where your integration calls\nallow_insecure_upstreams = true     # the stand-ins speak plain http on loopback\n\n[intake]\nlisten = \"{INTAKE}\"           # where the old client calls back\n\n{}",
             configuration::number(&self.cloud, &self.onprem, &self.receiver)
         )
     }
@@ -175,7 +180,7 @@ Cloud           {graph}   phone_number_id {number}, access token {token}
   media host    {media_host}
 Your webhook    {receiver}   any path; each callback is printed below as one line of JSON
 
-Media that Cloud has:
+Media that Cloud and the old client have:
 {media}
 A bridge between them: save this as waba-bridge.toml and run `waba-bridge serve`.
 
@@ -184,6 +189,15 @@ To try the bridge:
   curl -s -u {user}:{password} -X POST http://127.0.0.1:9090/v1/users/login
   curl -s -H "Authorization: Bearer TOKEN" http://127.0.0.1:9090/v1/media/{first}/download
   curl -s -H "Authorization: Bearer TOKEN" http://127.0.0.1:9090/v1/media/{first} -o photo.jpg
+
+To compare both sides, cut over and go back, while the bridge runs:
+  waba-bridge cutover set media_download compare --reason "the same?"
+  waba-bridge compare report               after a download or two
+  waba-bridge cutover set media_get onprem --reason "both have media"
+  waba-bridge cutover set media_download cloud --percent 50 --reason "a half"
+  waba-bridge why GET /v1/media/{first}/download
+  waba-bridge cutover kill --reason "back, now"
+  waba-bridge cutover revive --reason "and again"
 
 To change the world:
   curl -X PUT {graph}/_standin/media/1234567890123456 -H "Content-Type: image/png" --data-binary @picture.png
@@ -274,7 +288,9 @@ mod tests {
     #[tokio::test]
     async fn the_configuration_it_prints_is_a_good_one() {
         let sandbox = sandbox().await;
-        config::parse(&sandbox.configuration(), Path::new("/nonexistent")).unwrap();
+        let config = config::parse(&sandbox.configuration(), Path::new("/nonexistent")).unwrap();
+        assert_eq!(config.intake.listen, INTAKE.parse().ok());
+        assert_eq!(config.numbers[0].name.as_str(), "support");
         assert!(sandbox.introduced().contains(&sandbox.configuration()));
     }
 

@@ -126,13 +126,25 @@ fn the_demo_gives_its_checks_to_programs() {
     assert_eq!(report["failure"], Value::Null);
     let checks = report["checks"].as_array().unwrap();
     for about in [
-        "image", "sticker", "voice", "audio", "video", "document", "trouble", "crash",
+        "image", "sticker", "voice", "audio", "video", "document", "trouble", "crash", "compared",
+        "left", "cut over", "killed", "revived",
     ] {
         for what in ["acknowledgement", "callback", "bytes"] {
             let name = format!("{about}: {what}");
             let row = checks.iter().find(|check| check["what"] == name);
             assert_eq!(row.expect(&name)["passed"], true, "{name}");
         }
+    }
+    for (what, seen) in [
+        ("profile: verdicts after a change", "1 match, 1 mismatch"),
+        ("compared: verdicts", "1 match"),
+        ("left: why", "onprem, percent"),
+        ("cut over: why", "cloud, percent"),
+        ("killed: why", "onprem, killed"),
+        ("revived: why", "cloud, percent"),
+    ] {
+        let row = checks.iter().find(|check| check["what"] == what);
+        assert_eq!(row.expect(what)["seen"], seen, "{what}");
     }
     assert!(checks.iter().all(|check| check["passed"] == true));
 }

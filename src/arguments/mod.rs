@@ -175,7 +175,8 @@ pub struct Of {
 const DEMO_HELP: &str = "\
 Starts stand-ins for Cloud, the old client and the integration on free ports of this computer, and a real bridge as a
 child process between them. It fetches one file of each media type, asks for one that Cloud does not know, survives an
-overloaded Cloud, a broken connection and a kill -9, and compares every byte. Takes about ten seconds, needs no
+overloaded Cloud, a broken connection and a kill -9, and compares every byte. Then both sides are compared, a share is cut
+over and taken back, with the commands that an operator uses. Takes about ten seconds, needs no
 configuration, touches nothing but a temporary folder.
 
 Exit codes: 0 if every check passed, 1 if not, 130 if interrupted.";

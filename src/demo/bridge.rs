@@ -30,6 +30,8 @@ pub(super) struct Bridge {
     pub(super) public: SocketAddr,
     /// Where operators look.
     pub(super) admin: SocketAddr,
+    /// Where the old client's callbacks come in.
+    pub(super) intake: SocketAddr,
 }
 
 /// What the process has written so far.
@@ -42,7 +44,13 @@ struct Log {
 impl Bridge {
     /// Starts it in this folder, on free ports, and waits until it is ready.
     pub(super) async fn start(folder: &Path, number: String) -> Result<Self, Trouble> {
-        let (child, log) = launch(folder, &number, ANY_PORT, ANY_PORT)?;
+        let place = Place {
+            folder,
+            public: ANY_PORT,
+            admin: ANY_PORT,
+            intake: ANY_PORT,
+        };
+        let (child, log) = launch(&place, &number)?;
         let mut bridge = Self {
             folder: folder.to_owned(),
             number,
@@ -50,6 +58,7 @@ impl Bridge {
             log,
             public: ANY_PORT,
             admin: ANY_PORT,
+            intake: ANY_PORT,
         };
         bridge.wait_until_ready().await?;
         Ok(bridge)
@@ -63,7 +72,13 @@ impl Bridge {
 
     /// Starts it again where it was: same folder, same addresses.
     pub(super) async fn restart(&mut self) -> Result<(), Trouble> {
-        (self.child, self.log) = launch(&self.folder, &self.number, self.public, self.admin)?;
+        let place = Place {
+            folder: &self.folder,
+            public: self.public,
+            admin: self.admin,
+            intake: self.intake,
+        };
+        (self.child, self.log) = launch(&place, &self.number)?;
         self.wait_until_ready().await
     }
 
@@ -94,6 +109,12 @@ impl Bridge {
             .max()
     }
 
+    /// Whether the log has this text anywhere.
+    pub(super) fn has_logged(&self, text: &str) -> bool {
+        let log = self.log.borrow();
+        log.lines.iter().any(|line| line.contains(text))
+    }
+
     /// The last lines of the log.
     pub(super) fn log_tail(&self) -> Vec<String> {
         let log = self.log.borrow();
@@ -109,6 +130,7 @@ impl Bridge {
         let _ = within("the bridge to be ready", START, ready).await;
         self.public = self.address_of("public")?;
         self.admin = self.address_of("admin")?;
+        self.intake = self.address_of("intake")?;
         Ok(())
     }
 
@@ -139,44 +161,40 @@ fn logged(log: &Log, test: impl Fn(&Value) -> bool) -> Option<Value> {
         .find(test)
 }
 
-fn launch(
-    folder: &Path,
-    number: &str,
-    public: SocketAddr,
-    admin: SocketAddr,
-) -> Result<(Child, watch::Receiver<Log>), Trouble> {
-    let place = Place {
-        folder,
-        public,
-        admin,
-    };
-    let config = folder.join("waba-bridge.toml");
-    std::fs::write(&config, configuration::whole(&place, number))?;
+fn launch(place: &Place<'_>, number: &str) -> Result<(Child, watch::Receiver<Log>), Trouble> {
+    let config = place.folder.join("waba-bridge.toml");
+    std::fs::write(&config, configuration::whole(place, number))?;
     let file = File::options()
         .create(true)
         .append(true)
-        .open(folder.join("bridge.log"))?;
-    let mut command = Command::new(std::env::current_exe()?);
+        .open(place.folder.join("bridge.log"))?;
+    let mut command = program()?;
     command
         .args(["serve", "--config"])
         .arg(config)
-        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         // Ctrl-C in a terminal reaches every process of the group; this one is ended by us.
         .process_group(0);
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("WABA_BRIDGE") || text == "RUST_LOG" {
-            command.env_remove(&name);
-        }
-    }
     let mut child = command.spawn()?;
     let (sender, log) = watch::channel(Log::default());
     if let Some(stderr) = child.stderr.take() {
         std::thread::spawn(move || collect(stderr, file, &sender));
     }
     Ok((child, log))
+}
+
+/// This program, whatever the environment has for another bridge.
+pub(super) fn program() -> Result<Command, Trouble> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("WABA_BRIDGE") || text == "RUST_LOG" {
+            command.env_remove(&name);
+        }
+    }
+    Ok(command)
 }
 
 /// From the process into the file and to those who wait for a line.

@@ -42,6 +42,7 @@ pub(super) struct Place<'a> {
     pub(super) folder: &'a Path,
     pub(super) public: SocketAddr,
     pub(super) admin: SocketAddr,
+    pub(super) intake: SocketAddr,
 }
 
 /// The rest of the demo's file: everything in one folder, and no long waits.
@@ -61,7 +62,7 @@ threads = 2
 shutdown_grace_s = 5
 
 [intake]
-listen = "127.0.0.1:0"
+listen = "{intake}"
 
 [admin]
 listen = "{admin}"
@@ -85,6 +86,7 @@ retry_delays_s = [1, 1, 2]          # so that nobody has to wait for the demo; t
 {number}"#,
         public = place.public,
         admin = place.admin,
+        intake = place.intake,
         state = of_folder("sqlite:", "state/bridge.db"),
         media = of_folder("file:", "media"),
         kill = of_folder("", "kill"),

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `world` | everybody who takes part |
 //! | `bridge`, [`configuration`] | the bridge and its file |
+//! | `operator` | the program's commands, run against the bridge |
 //! | `story` | the steps |
 //! | [`check`], [`report`] | what must hold, and what held |
 //! | `screen` | where it is told |
@@ -17,6 +18,7 @@ pub mod configuration;
 pub mod report;
 
 mod bridge;
+mod operator;
 mod screen;
 mod story;
 mod trouble;

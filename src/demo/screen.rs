@@ -79,6 +79,15 @@ impl Screen {
         self.line(&format!("{INDENT}  {request}  ->  {answer}"));
     }
 
+    /// A command and what it says.
+    pub fn command(&mut self, command: &str, said: &str) {
+        let command = self.styled(Style::new().cyan(), command);
+        self.line(&format!("{INDENT}  {command}"));
+        for line in said.lines() {
+            self.detail(&format!("  {line}"));
+        }
+    }
+
     /// A body as it was received, indented and otherwise untouched.
     pub fn body(&mut self, text: &str) {
         for line in indented(text) {

@@ -17,6 +17,8 @@ pub(super) enum Trouble {
         #[from]
         source: reqwest::Error,
     },
+    #[error("{command} came to nothing: {said}")]
+    Refused { command: String, said: String },
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -26,7 +28,11 @@ impl Trouble {
     pub(super) fn log(&self) -> &[String] {
         match self {
             Self::NotStarted { log } => log,
-            Self::TooLong { .. } | Self::Ended(_) | Self::NoAnswer { .. } | Self::Io(_) => &[],
+            Self::TooLong { .. }
+            | Self::Ended(_)
+            | Self::NoAnswer { .. }
+            | Self::Refused { .. }
+            | Self::Io(_) => &[],
         }
     }
 }

@@ -124,6 +124,20 @@ impl World {
         callbacks.iter().filter(|it| is_about(it, id)).count() as u64
     }
 
+    /// Who was asked for a medium.
+    pub(super) fn asked_of(&self, id: &str) -> &'static str {
+        let path = format!("/v1/media/{id}/download");
+        let onprem = self
+            .onprem
+            .log(|log| log.iter().any(|seen| seen.path == path));
+        match (onprem, !self.asked_at_cloud(id).is_empty()) {
+            (true, true) => "both sides",
+            (true, false) => "the old client alone",
+            (false, true) => "Cloud alone",
+            (false, false) => "nobody",
+        }
+    }
+
     /// What Cloud was asked about a medium, in order.
     pub(super) fn asked_at_cloud(&self, id: &str) -> Vec<Seen> {
         self.cloud.log(|log| {

@@ -1,4 +1,4 @@
-//! The last steps: the bridge is killed in the middle of a download, and nothing that was accepted is lost.
+//! The bridge is killed in the middle of a download, and nothing that was accepted is lost.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;

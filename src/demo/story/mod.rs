@@ -1,6 +1,8 @@
 //! The steps, in order. A check that fails does not end the story; a wait in vain does.
 
+mod compare;
 mod crash;
+mod cutover;
 mod media;
 mod passthrough;
 mod trouble;
@@ -47,6 +49,7 @@ impl Story {
         self.ask_for_the_unknown(world).await?;
         self.survive_trouble(world).await?;
         self.survive_a_crash(world).await?;
+        self.change_sides(world).await?;
         self.count(world);
         Ok(())
     }
@@ -110,6 +113,11 @@ impl Story {
     /// Puts a file of this kind at Cloud, under an id of which nobody has heard yet.
     fn sent_to_the_number(&mut self, world: &World, kind: Kind, label: &str) -> (Original, Medium) {
         let id = self.next_id();
+        self.sent_as(world, id, kind, label)
+    }
+
+    /// The same under this id.
+    fn sent_as(&self, world: &World, id: String, kind: Kind, label: &str) -> (Original, Medium) {
         let medium = kind.medium();
         let digest = world.cloud.add_medium(&id, medium.clone());
         let original = Original {
