@@ -193,7 +193,6 @@ To try the bridge:
 To compare both sides, cut over and go back, while the bridge runs:
   waba-bridge cutover set media_download compare --reason "the same?"
   waba-bridge compare report               after a download or two
-  waba-bridge cutover set media_get onprem --reason "both have media"
   waba-bridge cutover set media_download cloud --percent 50 --reason "a half"
   waba-bridge why GET /v1/media/{first}/download
   waba-bridge cutover kill --reason "back, now"

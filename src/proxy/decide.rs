@@ -10,14 +10,15 @@ use super::{Call, Proxy, auth, users};
 use crate::cutover::InForce;
 use crate::http::headers::DECISION;
 use crate::ids::MediaId;
-use crate::route::{self, Decision, Facts, KeyKind, Matched, Plan, Reason, Route, Side};
+use crate::route::{self, Decision, Facts, KeyKind, Matched, Mode, Plan, Reason, Route, Side};
 use crate::state::{Fate, Medium};
 
 /// A decided call.
 pub(super) struct Decided {
     pub(super) decision: Decision,
-    /// What the state knows of the call's medium, where that was looked up.
-    pub(super) medium: Option<Medium>,
+    /// What the state knows of the call's medium, where that was looked up. Boxed, since it is moved about on every
+    /// request and there on few.
+    pub(super) medium: Option<Box<Medium>>,
 }
 
 /// A decision, explained.
@@ -64,7 +65,7 @@ impl Proxy {
     ) -> Result<Decided, ProxyError> {
         let flags = &call.flags;
         let (medium, lives_on) = match may_live_elsewhere(flags, route, id) {
-            true => self.whereabouts(call.number, id).await?,
+            true => self.whereabouts(call.number, flags, route, id).await?,
             false => (None, None),
         };
         let caller = || self.caller(call.number, headers, call.peer);
@@ -77,6 +78,7 @@ impl Proxy {
         if decision.reason != Reason::Mode {
             call.number.metrics.decided(route, decision);
         }
+        let medium = medium.map(Box::new);
         Ok(Decided { decision, medium })
     }
 
@@ -85,6 +87,8 @@ impl Proxy {
     async fn whereabouts(
         &self,
         number: &Number,
+        flags: &InForce,
+        route: Route,
         id: &str,
     ) -> Result<(Option<Medium>, Option<Side>), ProxyError> {
         let Some(parsed) = MediaId::parse(id) else {
@@ -94,9 +98,12 @@ impl Proxy {
         let lives_on = match (&medium, &parsed) {
             (Some(medium), _) if medium.fate == Fate::Stored => Some(Side::Cloud),
             (Some(_), MediaId::Uuid(_)) => Some(Side::Cloud),
-            (Some(_), MediaId::Cloud(_)) => None,
             (None, MediaId::Uuid(_)) => number.onprem.is_some().then_some(Side::OnPrem),
-            (None, MediaId::Cloud(_)) => None,
+            // Where the old client is asked for some media still, one that is not here may be there.
+            (_, MediaId::Cloud(_)) if may_be_with_onprem(flags, route) => {
+                number.onprem.is_some().then_some(Side::OnPrem)
+            }
+            (_, MediaId::Cloud(_)) => None,
         };
         Ok((medium, lives_on))
     }
@@ -130,7 +137,7 @@ impl Proxy {
             Matched::WrongMethod { route, id, allow } => (route, id, Some(allow)),
             Matched::Unknown => return Ok(no_route(name, number.onprem.is_some(), flags.killed)),
         };
-        let (_, lives_on) = self.whereabouts(number, id).await?;
+        let (_, lives_on) = self.whereabouts(number, &flags, route, id).await?;
         let lives_on = lives_on.filter(|_| matches!(route, Route::MediaGet | Route::MediaDownload));
         let by_caller = || caller.unwrap_or_default().to_owned();
         let facts = Facts {
@@ -154,6 +161,15 @@ impl Proxy {
         }
         Ok(why)
     }
+}
+
+/// Whether bytes that are not stored here could be with the old client, because it fetches some media itself.
+fn may_be_with_onprem(flags: &InForce, route: Route) -> bool {
+    let fetches = flags.flag(Route::MediaDownload).uses(Side::OnPrem)
+        || [KeyKind::Medium, KeyKind::Caller]
+            .into_iter()
+            .any(|kind| flags.pins.has(kind));
+    route == Route::MediaGet && flags.flag(route).mode == Mode::Cloud && fetches
 }
 
 /// Whether where a medium lives could change anything.

@@ -247,27 +247,41 @@ impl Proxy {
             (Plan::OnPrem, Route::Login) => Box::pin(self.login_onprem(call, request)).await,
             (Plan::OnPrem, Route::Logout) => Box::pin(self.logout_onprem(call, request)).await,
             (Plan::OnPrem, Route::MediaDownload) => {
-                // A callback that answers this call must not be taken for a repetition of a compared one's.
-                if let Some(id) = MediaId::parse(id) {
-                    let medium = id.to_string();
-                    self.state.owe(&call.number.config.name, &medium).await?;
-                }
-                self.forward(call, Some(route), request).await
+                Box::pin(self.forward_download(call, id, request)).await
             }
             (Plan::OnPrem, _) => self.forward(call, Some(route), request).await,
             (Plan::Cloud, Route::Login) => Box::pin(self.login(call, request)).await,
             (Plan::Cloud, Route::Logout) => Box::pin(self.logout(call, request)).await,
             (Plan::Cloud, Route::MediaGet) => {
+                let medium = medium.map(|medium| *medium);
                 Box::pin(self.get_medium(call, id, medium, request)).await
             }
             (Plan::Cloud, Route::MediaDownload) => {
+                let medium = medium.map(|medium| *medium);
                 Box::pin(self.download_medium(call, id, medium, request)).await
             }
             (Plan::Cloud, _) => Box::pin(self.answer_as_cloud(call, route, request)).await,
             (Plan::Compare { answer }, _) => {
+                let medium = medium.map(|medium| *medium);
                 Box::pin(self.compare(call, route, id, answer, medium, request)).await
             }
         }
+    }
+
+    /// A retry download that is the old client's alone.
+    async fn forward_download(
+        &self,
+        call: &Call<'_>,
+        id: &str,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, ProxyError> {
+        // A callback that answers this call must not be taken for a repetition of a compared one's.
+        if let Some(id) = MediaId::parse(id) {
+            let medium = id.to_string();
+            self.state.owe(&call.number.config.name, &medium).await?;
+        }
+        self.forward(call, Some(Route::MediaDownload), request)
+            .await
     }
 
     /// A route with small JSON bodies, answered by Cloud.

@@ -14,11 +14,8 @@ impl Story {
     pub(super) async fn cut_over_a_share(&mut self, world: &World) -> Result<(), Trouble> {
         self.screen.line("");
         self.screen.say("Half of the retry downloads are cut over to Cloud; `why` tells beforehand where a medium goes.");
-        self.screen.say(
-            "What the bridge fetched it serves itself; all other media are read at the old client.",
-        );
-        let set = ["cutover", "set", "media_get", "onprem"];
-        self.order(world, &set, "both sides have media now").await?;
+        self.screen
+            .say("Its bytes then come from the side that fetched it.");
         let set = [
             "cutover",
             "set",

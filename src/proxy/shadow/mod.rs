@@ -59,6 +59,7 @@ pub(super) struct Comparing {
     pub(super) comparisons: Arc<Comparisons>,
     pub(super) config: Arc<Compare>,
     pub(super) about: About,
+    /// Given back when the comparison is over.
     pub(super) permit: OwnedSemaphorePermit,
 }
 
@@ -69,60 +70,27 @@ impl Comparing {
         onprem: impl Future<Output = Attempt> + Send + 'static,
         question: Repeatable,
     ) {
-        let Self {
-            number,
-            comparisons,
-            config,
-            about,
-            permit,
-        } = self;
-        let runs = Arc::clone(&number);
-        number.shadow.spawn(permit, async move {
+        self.runtime().spawn(async move {
             let onprem = onprem.await;
             if let Attempt::NotComparable { reason } = onprem {
-                return comparisons.skipped(&about, reason);
+                return self.comparisons.skipped(&self.about, reason);
             }
-            record(&comparisons, &about, &question, &onprem);
-            let cloud = runs.ask_cloud_within(&question, config.deadline).await;
-            comparisons.conclude(&about, &OnPrem::Live(&onprem), &cloud);
-            if question.is_read() && fastrand::u8(0..100) < config.noise_percent {
-                let again = runs.ask_onprem_within(&question, &config).await;
-                comparisons.observe_noise(&about, &onprem, &again);
-            }
+            self.record(&question, &onprem);
+            let deadline = self.config.deadline;
+            let cloud = self.number.ask_cloud_within(&question, deadline).await;
+            self.concluded(&question, &onprem, &cloud).await;
         });
     }
 
     /// Cloud has answered, or failed: asks on-prem, or its baseline, and compares.
     pub(super) fn with_onprem(self, cloud: Attempt, question: Repeatable) {
-        let Self {
-            number,
-            comparisons,
-            config,
-            about,
-            permit,
-        } = self;
-        let runs = Arc::clone(&number);
-        number.shadow.spawn(permit, async move {
-            if config.against == Against::Recorded {
-                match comparisons
-                    .baseline(&about.number, about.route, &question.as_asked())
-                    .await
-                {
-                    Ok(Some(recorded)) => {
-                        comparisons.conclude(&about, &OnPrem::Recorded(&recorded), &cloud)
-                    }
-                    Ok(None) => comparisons.skipped(&about, "no_baseline"),
-                    Err(_) => comparisons.skipped(&about, "state"),
-                }
-                return;
+        self.runtime().spawn(async move {
+            if self.config.against == Against::Recorded {
+                return self.with_baseline(&cloud, &question).await;
             }
-            let onprem = runs.ask_onprem_within(&question, &config).await;
-            record(&comparisons, &about, &question, &onprem);
-            comparisons.conclude(&about, &OnPrem::Live(&onprem), &cloud);
-            if question.is_read() && fastrand::u8(0..100) < config.noise_percent {
-                let again = runs.ask_onprem_within(&question, &config).await;
-                comparisons.observe_noise(&about, &onprem, &again);
-            }
+            let onprem = self.ask_onprem(&question).await;
+            self.record(&question, &onprem);
+            self.concluded(&question, &onprem, &cloud).await;
         });
     }
 
@@ -132,29 +100,65 @@ impl Comparing {
         onprem: impl Future<Output = Attempt> + Send + 'static,
         cloud: Attempt,
     ) {
+        let runtime = self.runtime();
         let Self {
-            number,
             comparisons,
             about,
             permit,
             ..
         } = self;
-        number.shadow.spawn(permit, async move {
+        runtime.spawn(async move {
             match onprem.await {
                 Attempt::NotComparable { reason } => comparisons.skipped(&about, reason),
                 onprem => comparisons.conclude(&about, &OnPrem::Live(&onprem), &cloud),
             }
+            drop(permit);
         });
     }
-}
 
-/// What on-prem said in a comparison is as good a baseline as what it said without one.
-fn record(comparisons: &Comparisons, about: &About, question: &Repeatable, onprem: &Attempt) {
-    if let Attempt::Answered(outcome) = onprem
-        && question.is_read()
-        && comparisons.is_recording(&about.number, about.route)
-    {
-        comparisons.keep_baseline(about, &question.as_asked(), outcome);
+    async fn with_baseline(&self, cloud: &Attempt, question: &Repeatable) {
+        let (about, comparisons) = (&self.about, &self.comparisons);
+        let question = question.as_asked();
+        match comparisons
+            .baseline(&about.number, about.route, &question)
+            .await
+        {
+            Ok(Some(recorded)) => {
+                comparisons.conclude(about, &OnPrem::Recorded(&recorded), cloud);
+            }
+            Ok(None) => comparisons.skipped(about, "no_baseline"),
+            Err(_) => comparisons.skipped(about, "state"),
+        }
+    }
+
+    /// Compares, and now and then asks on-prem once more: what differs then is noise.
+    async fn concluded(&self, question: &Repeatable, onprem: &Attempt, cloud: &Attempt) {
+        self.comparisons
+            .conclude(&self.about, &OnPrem::Live(onprem), cloud);
+        if question.is_read() && fastrand::u8(0..100) < self.config.noise_percent {
+            let again = self.ask_onprem(question).await;
+            self.comparisons.observe_noise(&self.about, onprem, &again);
+        }
+    }
+
+    async fn ask_onprem(&self, question: &Repeatable) -> Attempt {
+        self.number.ask_onprem_within(question, &self.config).await
+    }
+
+    /// What on-prem said in a comparison is as good a baseline as what it said without one.
+    fn record(&self, question: &Repeatable, onprem: &Attempt) {
+        let about = &self.about;
+        if let Attempt::Answered(outcome) = onprem
+            && question.is_read()
+            && self.comparisons.is_recording(&about.number, about.route)
+        {
+            self.comparisons
+                .keep_baseline(about, &question.as_asked(), outcome);
+        }
+    }
+
+    fn runtime(&self) -> Handle {
+        self.number.shadow.runtime.clone()
     }
 }
 

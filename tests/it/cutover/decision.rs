@@ -1,6 +1,7 @@
 //! Why a call goes where it goes: told beforehand by `why`, and with the answer to those who ask.
 
 use serde_json::json;
+use waba_bridge::standin::{Content, Medium};
 
 use super::{PROFILE, ask, decided, done, order, with_onprem};
 use crate::harness::content_of;
@@ -82,4 +83,38 @@ async fn a_medium_stored_from_cloud_is_served_after_the_routes_went_back() {
     assert!(decision.starts_with("onprem; reason=mode"), "{decision}");
     let said = done(ask(&world.bridge, &["why", "GET", &path]).await);
     said.line(&["affinity: the medium lives on cloud alone"]);
+}
+
+/// While the old client fetches some media itself, their bytes are with it, whatever the flag of the bytes says.
+#[tokio::test]
+async fn a_medium_that_on_prem_fetched_is_served_by_on_prem() {
+    let world = with_onprem("media_get = \"cloud\"\nmedia_download = \"cloud\"\n")
+        .start()
+        .await;
+    let token = world.login().await;
+    let onprem = world.onprem.as_ref().unwrap();
+    let content = Content::Pattern {
+        length: 5000,
+        seed: 7,
+    };
+    onprem.add_medium("1761991787669299", Medium::new("image/png", content));
+    let path = "/v1/media/1761991787669299";
+    let (status, decision) = decided(&world.bridge, path, &token).await;
+    assert_eq!(status, 404, "{decision}");
+    for flag in [
+        &["onprem"][..],
+        &["cloud", "--percent", "0"],
+        &["cloud", "--percent", "99"],
+    ] {
+        let set = [&["cutover", "set", "media_download"], flag].concat();
+        done(order(&world.bridge, &set).await);
+        let (_, decision) = decided(&world.bridge, path, &token).await;
+        assert!(
+            decision.starts_with("onprem; reason=affinity"),
+            "{decision}"
+        );
+        let answer = world.bridge.get(path, &token).await;
+        assert_eq!(answer.status(), 200, "{flag:?}");
+        assert_eq!(answer.bytes().await.unwrap().len(), 5000);
+    }
 }
