@@ -179,7 +179,7 @@ impl Proxy {
         });
         if let Some((route, decision)) = route.zip(decision) {
             self.count(call, route, decision, response.status(), started);
-            if let (true, Some(shown)) = (explain, decide::shown(decision, &call.flags, route)) {
+            if explain && let Some(shown) = decide::shown(decision, &call.flags, route) {
                 response.headers_mut().insert(DECISION, shown);
             }
         }
