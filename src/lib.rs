@@ -14,7 +14,7 @@
 //! | beside | [`standin`] [`demo`] [`sandbox`] | the outside world, played; and the two commands that play it |
 //!
 //! A request is read in [`proxy::Proxy::handle`], an accepted retry download in [`relay::fetch`], its callback in
-//! [`relay::deliver`]. `tests/layering.rs` holds the list of what each module may import.
+//! [`relay::deliver`], a callback of the old client in [`relay::intake`]. Who answers is decided in [`route::decide`]. `tests/layering.rs` holds the list of what each module may import.
 //!
 //! # What must stay true
 //!
@@ -26,6 +26,10 @@
 //! 5. A fault of ours towards Meta is never told to an integration as its own: not as a 401, not as a lost medium.
 //! 6. One function gives an error its status and body: [`proxy::respond::failure`].
 //! 7. No log line holds a body, a token, a phone number or a file name.
+//! 8. A `Send` reaches one side: a question for the other one cannot be made of it. The caller's credentials go to the
+//!    side they are of.
+//! 9. Of a compared retry download's two callbacks one is told, and that is decided in the commit that keeps it.
+//! 10. Comparing takes nothing from the answer: it works after it, elsewhere, within a budget, and may be dropped.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
