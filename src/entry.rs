@@ -1,7 +1,6 @@
 //! The front door of the public listeners: a request id, the number, a panic guard. Always answers.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -11,12 +10,13 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Request, Response, StatusCode, Version};
 
 use crate::backend;
-use crate::http::Body;
 use crate::http::headers::{REQUEST_ID, usable_request_id};
 use crate::http::server::Handler;
+use crate::http::{Body, Peer};
 use crate::proxy::respond::{self, ProxyError};
 use crate::proxy::{Call, Proxy};
-use crate::relay::intake::{Intake, Refused};
+use crate::relay::intake::{self, Intake};
+use crate::relay::notification::{self, Answer, Notifications};
 
 /// The listener for those who call the bridge; the public ones are counted from 0.
 pub const INTAKE: usize = usize::MAX;
@@ -26,6 +26,7 @@ pub const INTAKE: usize = usize::MAX;
 pub struct Entry {
     proxy: Arc<Proxy>,
     intake: Arc<Intake>,
+    notifications: Arc<Notifications>,
     /// This thread's connections to old clients, by the number's index.
     onprem: Arc<[Option<backend::onprem::Client>]>,
     /// The version in answers that belong to no number.
@@ -37,12 +38,14 @@ impl Entry {
     pub fn new(
         proxy: Arc<Proxy>,
         intake: Arc<Intake>,
+        notifications: Arc<Notifications>,
         onprem: Vec<Option<backend::onprem::Client>>,
         version: Arc<str>,
     ) -> Self {
         Self {
             proxy,
             intake,
+            notifications,
             onprem: onprem.into(),
             version,
         }
@@ -51,7 +54,7 @@ impl Entry {
     async fn answer(
         &self,
         listener: usize,
-        peer: SocketAddr,
+        peer: &Peer,
         id: &HeaderValue,
         request: Request<Incoming>,
     ) -> Response<Body> {
@@ -71,7 +74,7 @@ impl Entry {
                             flags: number.published.load(),
                             onprem,
                             id,
-                            peer,
+                            peer: peer.address,
                         },
                         request,
                     )
@@ -81,11 +84,18 @@ impl Entry {
         }
     }
 
-    /// A callback of the old client.
-    async fn take_in(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
-        match self.intake.take(peer, request).await {
+    /// Something that happened: Meta notifies of it, or the old client calls back.
+    async fn take_in(&self, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
+        if matches!(request.uri().path(), "/cloud" | "/cloud/") {
+            return match self.notifications.take(peer, request).await {
+                Ok(Answer::Taken) => Response::new(Body::empty()),
+                Ok(Answer::Challenge(challenge)) => respond::text(challenge),
+                Err(refused) => respond::failure(&of_a_notification(refused), &self.version),
+            };
+        }
+        match self.intake.take(peer.address, request).await {
             Ok(()) => respond::empty(StatusCode::OK, &self.version),
-            Err(refused) => respond::failure(&in_the_old_words(refused), &self.version),
+            Err(refused) => respond::failure(&of_a_callback(refused), &self.version),
         }
     }
 
@@ -100,7 +110,7 @@ impl Handler for Entry {
     async fn handle(
         &self,
         listener: usize,
-        peer: SocketAddr,
+        peer: &Peer,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
         let id = usable_request_id(request.headers())
@@ -132,7 +142,8 @@ fn new_request_id() -> HeaderValue {
     HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("0"))
 }
 
-fn in_the_old_words(refused: Refused) -> ProxyError {
+fn of_a_callback(refused: intake::Refused) -> ProxyError {
+    use intake::Refused;
     match refused {
         Refused::UnknownPath => ProxyError::UnknownPath,
         Refused::WrongMethod => ProxyError::WrongMethod("POST"),
@@ -140,6 +151,18 @@ fn in_the_old_words(refused: Refused) -> ProxyError {
         Refused::TooLarge(limit) => ProxyError::TooLarge(limit),
         Refused::Incomplete(error) => ProxyError::Incomplete(error),
         Refused::NotJson => ProxyError::NotJson,
+        Refused::State(error) => ProxyError::State(error),
+    }
+}
+
+fn of_a_notification(refused: notification::Refused) -> ProxyError {
+    use notification::Refused;
+    match refused {
+        Refused::WrongMethod => ProxyError::WrongMethod("GET, POST"),
+        Refused::Handshake(_) | Refused::NoCertificate => ProxyError::NotMeta,
+        Refused::BadSignature(_) => ProxyError::BadSignature,
+        Refused::TooLarge(limit) => ProxyError::TooLarge(limit),
+        Refused::Incomplete(error) => ProxyError::Incomplete(error),
         Refused::State(error) => ProxyError::State(error),
     }
 }

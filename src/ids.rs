@@ -107,6 +107,14 @@ pub fn media_uuid(number: &NumberName, cloud_id: &CloudMediaId) -> Uuid {
     Uuid::new_v5(&MEDIA_NAMESPACE, format!("{number}/{cloud_id}").as_bytes())
 }
 
+/// Names the UUIDs of the pictures of advertisements.
+const REFERRAL_NAMESPACE: Uuid = Uuid::from_u128(0x2c58_9b0d_41f7_4e36_b3a9_70e5_16d2_8f4b);
+
+/// The UUID of the picture or video of the advertisement that a message came by, which is no medium of Cloud's.
+pub fn referral_uuid(number: &NumberName, wamid: &str) -> Uuid {
+    Uuid::new_v5(&REFERRAL_NAMESPACE, format!("{number}/{wamid}").as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

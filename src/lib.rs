@@ -7,14 +7,14 @@
 //! | vocabulary | [`ids`] [`config`] [`metrics`] [`telemetry`] [`http`] [`onprem`] [`cloud`] | plain data and glue |
 //! | rules | [`translate`] [`route`] [`compare`] | pure functions: no I/O, no clock, no logging |
 //! | adapters | [`backend`] [`media`] [`state`] [`jobs`] [`users`] | each owns one outside thing |
-//! | shared by the flows | [`cutover`] [`comparisons`] | the flags in force; where comparisons go |
+//! | shared by the flows | [`cutover`] [`comparisons`] [`sends`] | the flags in force; where comparisons go; the messages being sent |
 //! | flows | [`proxy`] [`relay`] | the two stories; neither knows the other |
 //! | surface | [`admin`] [`entry`] [`app`] | listeners and wiring |
 //! | beside | [`check`] [`operate`] | the commands that look before a start, and at a running bridge |
 //! | beside | [`standin`] [`demo`] [`sandbox`] | the outside world, played; and the two commands that play it |
 //!
 //! A request is read in [`proxy::Proxy::handle`], an accepted retry download in [`relay::fetch`], its callback in
-//! [`relay::deliver`], a callback of the old client in [`relay::intake`]. Who answers is decided in [`route::decide`]. `tests/layering.rs` holds the list of what each module may import.
+//! [`relay::deliver`], a callback of the old client in [`relay::intake`], a notification of Meta's in [`relay::notification`]. Who answers is decided in [`route::decide`]. `tests/layering.rs` holds the list of what each module may import.
 //!
 //! # What must stay true
 //!
@@ -29,7 +29,9 @@
 //! 8. A `Send` reaches one side: a question for the other one cannot be made of it. The caller's credentials go to the
 //!    side they are of.
 //! 9. Of a compared retry download's two callbacks one is told, and that is decided in the commit that keeps it.
-//! 10. Comparing takes nothing from the answer: it works after it, elsewhere, within a budget, and may be dropped.
+//! 10. A notification is answered after all it makes is committed. What is told of one contact is told in the order in
+//!     which it came, over both queues it may go through.
+//! 11. Comparing takes nothing from the answer: it works after it, elsewhere, within a budget, and may be dropped.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -55,6 +57,7 @@ pub mod proxy;
 pub mod relay;
 pub mod route;
 pub mod sandbox;
+pub mod sends;
 pub mod standin;
 pub mod state;
 pub mod telemetry;

@@ -14,7 +14,8 @@ use waba_bridge::{check, demo, sandbox, telemetry, users};
 
 use arguments::{
     Arguments, CheckArguments, Command, Compare, CompareArguments, ConfigFile, Cutover,
-    CutoverArguments, JobsArguments, JobsCommand, Of, WhyArguments,
+    CutoverArguments, JobsArguments, JobsCommand, NotificationsArguments, NotificationsCommand, Of,
+    WhyArguments,
 };
 
 /// A request makes and drops some thirty small allocations; this allocator does that in half the instructions.
@@ -23,7 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A configuration that cannot be used (`EX_CONFIG` of sysexits).
 const EXIT_CONFIG: u8 = 78;
-/// A compared route is not ready.
+/// A compared route is not ready, or notifications do not come to this bridge.
 const EXIT_NOT_READY: u8 = 3;
 /// There are too few comparisons to say.
 const EXIT_NOT_ENOUGH_DATA: u8 = 4;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Cutover(arguments) => cutover(arguments),
         Command::Why(arguments) => why(arguments),
         Command::Compare(arguments) => compare(arguments),
+        Command::Notifications(arguments) => notifications(arguments),
         Command::HashPassword => hash_password(),
         Command::Demo(options) => block_on(demo::run(&options)),
         Command::Sandbox(options) => block_on(sandbox::run(&options)),
@@ -119,6 +121,47 @@ fn compare(arguments: CompareArguments) -> ExitCode {
             Ok(Readiness::NotEnoughData) => ExitCode::from(EXIT_NOT_ENOUGH_DATA),
             Err(failure) => ended(Err(failure)),
         },
+    }
+}
+
+fn notifications(arguments: NotificationsArguments) -> ExitCode {
+    use NotificationsCommand as Of;
+    use operate::notifications;
+    use operate::webhook::{self, Whither};
+    let out = &mut std::io::stdout();
+    match arguments.command {
+        Of::Kept { running, limit } => {
+            let (place, json) = running.place();
+            ended(notifications::kept(&place, limit, json, out))
+        }
+        Of::Show(one) => {
+            let (place, json) = one.running.place();
+            ended(notifications::show(&place, one.id, json, out))
+        }
+        Of::Redrive(one) => {
+            let (place, json) = one.running.place();
+            ended(notifications::redrive(&place, one.id, json, out))
+        }
+        Of::Drop(one) => {
+            let (place, json) = one.running.place();
+            ended(notifications::forget(&place, one.id, json, out))
+        }
+        Of::Subscribe(of) => {
+            let (target, json) = of.read();
+            ended(webhook::subscribe(&target, json, out))
+        }
+        Of::Unsubscribe(of) => {
+            let (target, json) = of.read();
+            ended(webhook::unsubscribe(&target, json, out))
+        }
+        Of::Status(of) => {
+            let (target, json) = of.read();
+            match webhook::status(&target, json, out) {
+                Ok(Whither::Here) => ExitCode::SUCCESS,
+                Ok(Whither::NotHere) => ExitCode::from(EXIT_NOT_READY),
+                Err(failure) => ended(Err(failure)),
+            }
+        }
     }
 }
 

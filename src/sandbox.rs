@@ -20,7 +20,7 @@ use crate::standin::{
 
 /// Ids as Cloud gives them; the last digits count.
 const FIRST_ID: u64 = 1_761_991_787_669_201;
-/// Where a bridge with the configuration below takes the old client's callbacks.
+/// Where a bridge with the configuration below takes callbacks of the old client and notifications.
 const INTAKE: &str = "127.0.0.1:9092";
 
 /// What `sandbox` can be told.
@@ -45,6 +45,22 @@ pub struct Options {
     /// Scheme and authority in the URLs that Graph gives, if the bridge reaches the media host by another address
     #[arg(long, value_name = "URL")]
     media_origin: Option<String>,
+
+    /// Where Cloud posts its notifications
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:9092/cloud"
+    )]
+    webhook: url::Url,
+
+    /// What Cloud signs its notifications with
+    #[arg(long, value_name = "TEXT", default_value = "standin-app-secret")]
+    app_secret: String,
+
+    /// What the bridge must be configured with to say that it wants notifications
+    #[arg(long, value_name = "TEXT", default_value = "standin-verify-token")]
+    verify_token: String,
 
     /// Print the description as one line of JSON on standard output, before the callbacks
     #[arg(long)]
@@ -86,6 +102,8 @@ struct Sandbox {
     cloud: Cloud,
     onprem: Onprem,
     receiver: Receiver,
+    /// Where Cloud notifies.
+    webhook: url::Url,
     /// As the old client knows it.
     user: (String, String),
     media: Vec<(String, Kind)>,
@@ -104,11 +122,15 @@ impl Sandbox {
             graph_listen: options.graph,
             media_listen: options.media_host,
             media_origin: options.media_origin.clone(),
+            app_secret: options.app_secret.clone(),
+            verify_token: options.verify_token.clone(),
             control: true,
             ..CloudOptions::default()
         };
         let cloud = Cloud::start(cloud).await;
         let cloud = listening("--graph or --media-host", options.graph, cloud)?;
+        // Unasked: the bridge is started after this.
+        cloud.set_webhook(options.webhook.clone());
         let receiver = ReceiverOptions {
             listen: options.receiver,
             control: true,
@@ -127,6 +149,7 @@ impl Sandbox {
             cloud,
             onprem,
             receiver,
+            webhook: options.webhook.clone(),
             user,
             media,
         })
@@ -152,6 +175,9 @@ impl Sandbox {
             "password": self.user.1,
             "access_token": self.cloud.access_token(),
             "phone_number_id": self.cloud.phone_number_id(),
+            "webhook": self.webhook.as_str(),
+            "app_secret": self.cloud.app_secret(),
+            "verify_token": self.cloud.verify_token(),
             "media": media,
             "configuration": self.configuration(),
         })
@@ -160,7 +186,7 @@ impl Sandbox {
     /// A file that is complete but for what is good as it is.
     fn configuration(&self) -> String {
         format!(
-            "[server]\nlisten = \"127.0.0.1:9090\"           # where your integration calls\nallow_insecure_upstreams = true     # the stand-ins speak plain http on loopback\n\n[intake]\nlisten = \"{INTAKE}\"           # where the old client calls back\n\n{}",
+            "[server]\nlisten = \"127.0.0.1:9090\"           # where your integration calls\nallow_insecure_upstreams = true     # the stand-ins speak plain http on loopback\n\n[intake]\nlisten = \"{INTAKE}\"           # where the old client and Cloud post\n\n{}",
             configuration::number(&self.cloud, &self.onprem, &self.receiver)
         )
     }
@@ -178,6 +204,7 @@ impl Sandbox {
 The old client  {onprem}   user {user}, password {password}
 Cloud           {graph}   phone_number_id {number}, access token {token}
   media host    {media_host}
+  notifies      {webhook}   app secret {app_secret}, verify token {verify_token}
 Your webhook    {receiver}   any path; each callback is printed below as one line of JSON
 
 Media that Cloud and the old client have:
@@ -189,6 +216,12 @@ To try the bridge:
   curl -s -u {user}:{password} -X POST http://127.0.0.1:9090/v1/users/login
   curl -s -H "Authorization: Bearer TOKEN" http://127.0.0.1:9090/v1/media/{first}/download
   curl -s -H "Authorization: Bearer TOKEN" http://127.0.0.1:9090/v1/media/{first} -o photo.jpg
+
+To play a customer, who writes, sends a photo (or voice, sticker, ...), or has got or read what was sent to him:
+  curl {graph}/_standin/notify --data '{{"type":"text","from":"16315551234","text":"Hello"}}'
+  curl {graph}/_standin/notify --data '{{"type":"image","from":"16315551234","caption":"Look"}}'
+  curl {graph}/_standin/notify --data '{{"type":"status","id":"WAMID","recipient":"16315551234","status":"read"}}'
+  curl {graph}/_standin/notify --data '{{"value":{{...}}}}'     any value of a notification, as Meta documents it
 
 To compare both sides, cut over and go back, while the bridge runs:
   waba-bridge cutover set media_download compare --reason "the same?"
@@ -206,7 +239,7 @@ To change the world:
   curl -X DELETE {graph}/_standin/faults
   curl -s {graph}/_standin/requests        what Cloud was asked; likewise at the old client and the webhook
 Faults: status=N, body=N,TEXT, hang, reset, reset=BYTES, truncate=BYTES, wrong-bytes, html, slow=BYTES_PER_SECOND,
-expired-token, throttle=MINUTES, redirect=URL, not-found; at lookup, download, login, route, callback, any or a path.
+expired-token, throttle=MINUTES, redirect=URL, not-found; at lookup, download, login, route, callback, notification, any or a path.
 
 "#,
             onprem = self.onprem.url(),
@@ -216,6 +249,9 @@ expired-token, throttle=MINUTES, redirect=URL, not-found; at lookup, download, l
             number = self.cloud.phone_number_id(),
             token = self.cloud.access_token(),
             media_host = self.cloud.media_url(),
+            webhook = self.webhook,
+            app_secret = self.cloud.app_secret(),
+            verify_token = self.cloud.verify_token(),
             receiver = self.receiver.url(),
             configuration = self.configuration(),
             first = FIRST_ID,
@@ -291,6 +327,28 @@ mod tests {
         assert_eq!(config.intake.listen, INTAKE.parse().ok());
         assert_eq!(config.numbers[0].name.as_str(), "support");
         assert!(sandbox.introduced().contains(&sandbox.configuration()));
+    }
+
+    #[tokio::test]
+    async fn the_customers_it_suggests_can_be_played() {
+        let sandbox = sandbox().await;
+        sandbox
+            .cloud
+            .set_webhook(sandbox.receiver.url().parse::<url::Url>().unwrap());
+        let introduced = sandbox.introduced();
+        let suggested = introduced
+            .lines()
+            .filter_map(|line| line.split_once("--data '{\"type\""))
+            .map(|(_, rest)| format!("{{\"type\"{}", rest.trim_end_matches('\'')));
+        let suggested: Vec<String> = suggested.collect();
+        assert_eq!(suggested.len(), 3);
+        for body in suggested {
+            let url = format!("{}/_standin/notify", sandbox.cloud.graph_url());
+            let posted = reqwest::Client::new().post(url).body(body);
+            let answer: Value = posted.send().await.unwrap().json().await.unwrap();
+            assert_eq!(answer["status"], 200, "{answer}");
+        }
+        assert_eq!(sandbox.receiver.callbacks().len(), 3);
     }
 
     #[tokio::test]

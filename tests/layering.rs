@@ -6,17 +6,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module, and what it may name besides itself.
-const MAY_IMPORT: [(&str, &str); 30] = [
+const MAY_IMPORT: [(&str, &str); 31] = [
     ("ids", ""),
     ("route", ""),
     ("onprem", ""),
     ("cloud", ""),
     ("compare", "cloud ids route"),
-    ("config", "compare ids route"),
+    ("config", "compare ids onprem route"),
     ("telemetry", "config"),
     ("metrics", "ids route"),
     ("http", "config"),
-    ("translate", "cloud config onprem"),
+    ("translate", "cloud config ids onprem"),
     ("backend", "cloud config http ids onprem"),
     ("media", "config"),
     ("state", "ids onprem route"),
@@ -27,28 +27,29 @@ const MAY_IMPORT: [(&str, &str); 30] = [
         "comparisons",
         "compare config cutover ids metrics route state telemetry",
     ),
+    ("sends", ""),
     (
         "proxy",
-        "backend cloud compare comparisons config cutover http ids jobs media metrics onprem route state telemetry translate users",
+        "backend cloud compare comparisons config cutover http ids jobs media metrics onprem route sends state telemetry translate users",
     ),
     (
         "relay",
-        "backend cloud compare comparisons config cutover http ids jobs media metrics onprem route state telemetry translate",
+        "backend cloud compare comparisons config cutover http ids jobs media metrics onprem route sends state telemetry translate",
     ),
     (
         "admin",
-        "comparisons config cutover http ids media metrics proxy route state",
+        "comparisons config cutover http ids media metrics proxy relay route state",
     ),
     ("entry", "backend http proxy relay"),
     (
         "app",
-        "admin backend comparisons config cutover entry http jobs media metrics proxy relay route state users",
+        "admin backend comparisons config cutover entry http jobs media metrics proxy relay route sends state users",
     ),
     ("standin", ""),
     ("demo", "standin"),
     ("sandbox", "config demo standin"),
     ("check", "backend cloud config ids media route state"),
-    ("operate", "backend compare config cutover ids route"),
+    ("operate", "backend cloud compare config cutover ids route"),
     ("arguments", "check demo operate route sandbox"),
     (
         "main",
@@ -160,6 +161,7 @@ fn only_the_backends_open_outbound_connections() {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
         for word in [
             "reqwest::Client",
             "legacy::Client",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use waba_bridge::config::{Compat, DigestForm, MediaStatus};
+use waba_bridge::config::{self, Compat, DigestForm, MediaStatus, Number};
 use waba_bridge::translate::Refusal;
 use waba_bridge::translate::message::Note;
 use waba_bridge::translate::message::check::Objection;
@@ -169,19 +169,25 @@ fn error(word: &str) -> onprem::Error {
 }
 
 fn compat(words: &CompatWords) -> Compat {
-    Compat {
-        version: "v2.57.2".to_owned(),
-        sha256: match words.sha256.as_deref() {
-            None | Some("hex") => DigestForm::Hex,
-            Some("base64") => DigestForm::Base64,
-            Some(other) => panic!("no such form: {other}"),
-        },
-        failed_media_status: match words.failed_media_status.as_deref() {
-            None | Some("downloaded") => MediaStatus::Downloaded,
-            Some("undownloaded") => MediaStatus::Undownloaded,
-            Some(other) => panic!("no such status: {other}"),
-        },
+    let mut compat = defaults().compat;
+    match words.sha256.as_deref() {
+        None | Some("hex") => {}
+        Some("base64") => compat.sha256 = DigestForm::Base64,
+        Some(other) => panic!("no such form: {other}"),
     }
+    match words.failed_media_status.as_deref() {
+        None | Some("downloaded") => {}
+        Some("undownloaded") => compat.failed_media_status = MediaStatus::Undownloaded,
+        Some(other) => panic!("no such status: {other}"),
+    }
+    compat
+}
+
+/// A number about which nothing was said.
+fn defaults() -> Number {
+    let toml = "[routes]\ndefault = \"off\"\n[[numbers]]\nname = \"support\"\n";
+    let config = config::parse(toml, Path::new("")).unwrap();
+    config.numbers.into_iter().next().unwrap()
 }
 
 /// Runs every case of a resource and names those that fail. Compared as text, because the old client's keys were in

@@ -13,6 +13,7 @@ PASSWORD_HASH = "$argon2id$v=19$m=64,t=1,p=1$CiIV6PVPSXj2Y9hOe9qw/Q$1Q6e0yri/Nlh
 THREADS = 2
 # The stand-in's.
 PHONE_NUMBER_ID, ACCESS_TOKEN = "106540352242922", "EAAG-standin-token"
+APP_SECRET = "standin-app-secret"
 
 CONFIG = """
 [server]
@@ -20,7 +21,7 @@ listen = "127.0.0.1:{public}"
 threads = {threads}
 allow_insecure_upstreams = true
 [intake]
-listen = "127.0.0.1:0"
+listen = "127.0.0.1:{intake}"
 [admin]
 listen = "127.0.0.1:{admin}"
 [state]
@@ -44,13 +45,14 @@ class Bridge(Process):
 
     def __init__(self, programs, folder, sections, settings=""):
         self.folder = folder
-        self.admin = free_port()
+        self.admin, self.intake = free_port(), free_port()
         public = free_port()
         config = folder / "waba-bridge.toml"
         config.write_text(
             CONFIG.format(
                 public=public,
                 admin=self.admin,
+                intake=self.intake,
                 threads=THREADS,
                 folder=folder,
                 sections=sections,
@@ -93,6 +95,7 @@ def without_onprem(graph_url, callback_url=""):
 graph_url = "{graph_url}"
 phone_number_id = "{PHONE_NUMBER_ID}"
 access_token = "{ACCESS_TOKEN}"
+app_secret = "{APP_SECRET}"
 media_hosts = ["127.0.0.1"]
 [numbers.callback]
 url = "{callback_url}"

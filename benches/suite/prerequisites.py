@@ -30,6 +30,8 @@ class Programs:
     bare: Path
     cloud: Path
     decide: Path
+    notify: Path
+    translate: Path
 
 
 def require(names):
@@ -63,7 +65,8 @@ def raise_file_limit():
 def build(root):
     """Builds the bridge and what stands in benches/ in release mode."""
     command = ["cargo", "build", "--release", "--locked", "--message-format=json-render-diagnostics"]
-    targets = ["--bin", "waba-bridge", "--bench", "bare", "--bench", "cloud", "--bench", "decide"]
+    benches = ["bare", "cloud", "decide", "notify", "translate"]
+    targets = ["--bin", "waba-bridge", *(word for bench in benches for word in ("--bench", bench))]
     if not shutil.which("cargo"):
         raise Failure("not installed: cargo")
     built = subprocess.run(command + targets, cwd=root, stdout=subprocess.PIPE, text=True)
@@ -71,7 +74,7 @@ def build(root):
         raise Failure("`cargo build --release` failed")
     messages = map(json.loads, built.stdout.splitlines())
     found = {m["target"]["name"]: Path(m["executable"]) for m in messages if m.get("executable")}
-    return Programs(found["waba-bridge"], found["bare"], found["cloud"], found["decide"])
+    return Programs(found["waba-bridge"], **{bench: found[bench] for bench in benches})
 
 
 def describe(root, folder, arguments):

@@ -57,6 +57,7 @@ async fn readyz(Shared(admin): Shared<Arc<Admin>>) -> Response {
         .await
         .into_iter()
         .chain(admin.check_tokens())
+        .chain([admin.check_kept().await])
         .chain(admin.check_flags().await);
     let checks: Vec<Check> = needed.into_iter().chain(advisory).collect();
     let status = match (ready, checks.iter().all(|check| check.ok)) {
@@ -109,6 +110,20 @@ impl Admin {
             .iter()
             .filter(|backlog| backlog.queue == Queue::Callback);
         callbacks.map(check_callbacks_of).collect()
+    }
+
+    /// No fault of anything here, but somebody should look.
+    async fn check_kept(&self) -> Check {
+        let count = self.kept.count().await;
+        let told = count.map(|count| match count {
+            0 => "none".to_owned(),
+            1 => "1 could not be told as it was".to_owned(),
+            _ => format!("{count} could not be told as they were"),
+        });
+        Check::new(
+            "kept notifications",
+            told.map_err(|error| with_causes(&error)),
+        )
     }
 
     /// What the flags say and cannot have, none of which keeps a call from being answered.

@@ -45,7 +45,7 @@ async fn jobs(Shared(admin): Shared<Arc<Admin>>, Query(query): Query<JobsQuery>)
         .as_deref()
         .map(|word| Queue::ALL.into_iter().find(|queue| queue.as_str() == word))
     {
-        Some(None) => return refuse("queue is `fetch`, `callback` or `compare`"),
+        Some(None) => return refuse("queue is `fetch`, `callback`, `compare` or `notification`"),
         Some(queue) => queue,
         None => None,
     };

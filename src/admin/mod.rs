@@ -6,6 +6,7 @@ mod compare;
 mod cutover;
 mod health;
 mod jobs;
+mod notifications;
 mod refusal;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::media::Store;
 use crate::metrics::{Metrics, Waiting};
 use crate::proxy::Proxy;
 use crate::proxy::number::Number;
+use crate::relay::notification::kept::Kept;
 use crate::route::Route;
 use crate::state::{Backlog, Queue, State, Timestamp};
 use refusal::Refusal;
@@ -55,6 +57,8 @@ pub struct Admin {
     pub proxy: Arc<Proxy>,
     /// Who has the connections.
     pub dealer: Arc<Dealer>,
+    /// What Meta posted and could not be told as it was.
+    pub kept: Kept,
 }
 
 /// Serves until `stop`.
@@ -68,6 +72,7 @@ pub async fn serve(
         .route("/metrics", get(metrics))
         .route("/api/routes", get(routes))
         .merge(jobs::routes())
+        .merge(notifications::routes())
         .merge(cutover::routes())
         .merge(compare::routes())
         .route_layer(middleware::from_fn_with_state(
@@ -176,6 +181,9 @@ impl Admin {
                     });
                 }
             }
+        }
+        if let Ok(count) = self.kept.count().await {
+            self.metrics.kept(count);
         }
         self.metrics
             .connections

@@ -27,6 +27,11 @@ impl Refusal {
         Self(StatusCode::NOT_FOUND, what.into())
     }
 
+    /// 409: it is understood, and cannot be done as things are.
+    pub(super) fn conflict(what: impl Into<String>) -> Self {
+        Self(StatusCode::CONFLICT, what.into())
+    }
+
     /// 422: it is understood, and does not fit.
     pub(super) fn unfit(what: impl Into<String>) -> Self {
         Self(StatusCode::UNPROCESSABLE_ENTITY, what.into())

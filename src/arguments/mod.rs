@@ -2,6 +2,7 @@
 
 mod compare;
 mod cutover;
+mod notifications;
 mod values;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use waba_bridge::{demo, sandbox};
 
 pub use compare::{Compare, CompareArguments};
 pub use cutover::{Cutover, CutoverArguments, WhyArguments};
+pub use notifications::{NotificationsArguments, NotificationsCommand};
 
 /// Keeps integrations written for the WhatsApp Business On-Premises API working on the Cloud API.
 #[derive(Parser)]
@@ -45,6 +47,9 @@ pub enum Command {
     /// Show whether a route is ready to be switched over, and record what the old client answers
     #[command(after_long_help = compare::HELP)]
     Compare(CompareArguments),
+    /// Show and change where Meta posts notifications, and see to those that could not be told
+    #[command(after_long_help = notifications::HELP)]
+    Notifications(NotificationsArguments),
     /// Read a password from standard input and write its hash, for `password_hash` in the configuration
     HashPassword,
     /// Show the main job on real media files: a real bridge between stand-ins, told step by step and checked
@@ -71,8 +76,9 @@ Nothing is changed, and a running bridge does not notice. The file is read as `s
 included; every problem is listed at once. Run it as the user that the bridge runs as.
 
 With --online it asks Meta about the access token and the number, logs in to the old client, resolves the media hosts, \
-compares the clocks, and connects to the callback's server (no event is sent). Each line is ok, warn or FAIL, with what \
-to do about it.
+compares the clocks, and connects to the callback's server (no event is sent). With [intake] public_url it also tries, \
+from outside in, whether Meta would be let in and a forger would not, and asks Meta where notifications go. Each line is \
+ok, warn or FAIL, with what to do about it.
 
 Exit codes:
   0   all is well; there may be warnings
@@ -165,7 +171,7 @@ pub enum JobsCommand {
 #[derive(clap::Args)]
 pub struct Of {
     /// Only one queue
-    #[arg(long, value_parser = ["fetch", "callback", "compare"])]
+    #[arg(long, value_parser = ["fetch", "callback", "compare", "notification"])]
     pub queue: Option<String>,
     /// Only one number, by its name
     #[arg(long, value_name = "NAME")]
@@ -176,8 +182,8 @@ const DEMO_HELP: &str = "\
 Starts stand-ins for Cloud, the old client and the integration on free ports of this computer, and a real bridge as a
 child process between them. It fetches one file of each media type, asks for one that Cloud does not know, survives an
 overloaded Cloud, a broken connection and a kill -9, and compares every byte. Then both sides are compared, a share is cut
-over and taken back, with the commands that an operator uses. Takes about ten seconds, needs no
-configuration, touches nothing but a temporary folder.
+over and taken back, with the commands that an operator uses; and a customer's photo, voice note and texts come as Cloud's
+notifications. Takes about ten seconds, needs no configuration, touches nothing but a temporary folder.
 
 Exit codes: 0 if every check passed, 1 if not, 130 if interrupted.";
 

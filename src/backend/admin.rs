@@ -72,6 +72,11 @@ impl Admin {
         self.ask(Method::POST, path, &[], Some(body)).await
     }
 
+    /// DELETE
+    pub async fn delete(&self, path: &str) -> Result<Answer, reqwest::Error> {
+        self.ask(Method::DELETE, path, &[], None).await
+    }
+
     async fn ask(
         &self,
         method: Method,

@@ -45,7 +45,7 @@ pub enum SetupError {
 /// Why a callback is not delivered yet.
 #[derive(Debug, thiserror::Error)]
 pub enum Undelivered {
-    /// The receiver answered, but not with 200.
+    /// The receiver answered, but not with what counts as delivered.
     #[error("the receiver answered {0}")]
     Refused(StatusCode),
     /// No answer in time.
@@ -99,7 +99,8 @@ impl Callback {
         })
     }
 
-    /// Posts one event. Delivered means 200, nothing else; what the answer says besides is ignored.
+    /// Posts one event. Delivered means 200 and nothing else, unless the operator says otherwise; what the answer says
+    /// besides is ignored.
     pub async fn post(&self, body: Bytes) -> Result<(), Undelivered> {
         let mut request = self.http.post(self.config.url.clone()).body(body);
         if let Some(login) = &self.config.login {
@@ -116,11 +117,15 @@ impl Callback {
         // An answer read to its end leaves the connection usable for the next callback. One that never ends must
         // not undo a delivery.
         let _ = tokio::time::timeout(DRAIN_TIME, drain(response)).await;
-        if status == StatusCode::OK {
+        if self.takes(status) {
             Ok(())
         } else {
             Err(Undelivered::Refused(status))
         }
+    }
+
+    fn takes(&self, status: StatusCode) -> bool {
+        status == StatusCode::OK || (self.config.accept_any_2xx && status.is_success())
     }
 }
 

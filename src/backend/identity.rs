@@ -1,8 +1,11 @@
 //! Questions about the identity at Cloud itself: is the token good, and is the number there?
 //!
-//! Asked by `waba-bridge check` alone; nothing in the flows depends on the answers.
+//! Asked by the commands alone; nothing in the flows depends on the answers.
+
+use std::fmt;
 
 use hyper::{HeaderMap, StatusCode, header};
+use reqwest::RequestBuilder;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 
@@ -44,21 +47,30 @@ impl Cloud {
         self.ask(id, ("fields", PhoneNumber::FIELDS)).await
     }
 
-    /// The URL is kept out of every error, because it may hold the token.
     async fn ask<T: DeserializeOwned>(
         &self,
         object: &str,
         (name, value): (&str, &str),
     ) -> Result<Answer<T>, reqwest::Error> {
+        let mut url = self.url(object);
+        url.query_pairs_mut().append_pair(name, value);
+        self.send(self.client.http.get(url)).await
+    }
+
+    /// An object's place at Graph.
+    pub(super) fn url(&self, object: &str) -> url::Url {
         let mut url = self.config.graph_url.clone();
         url.set_path(&format!("{}/{object}", self.config.version));
-        url.query_pairs_mut().append_pair(name, value);
-        let request = self
-            .client
-            .http
-            .get(url)
-            .timeout(self.client.lookup_timeout);
+        url
+    }
+
+    /// The URL is kept out of every error, because it may hold the token.
+    pub(super) async fn send<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<Answer<T>, reqwest::Error> {
         let response = request
+            .timeout(self.client.lookup_timeout)
             .bearer_auth(self.config.access_token.expose_secret())
             .send()
             .await
@@ -70,6 +82,30 @@ impl Cloud {
             date: text(&headers, header::DATE.as_str()),
             version: text(&headers, "facebook-api-version"),
         })
+    }
+}
+
+impl Refusal {
+    /// Graph's number for it.
+    pub fn code(&self) -> Option<i64> {
+        self.error.as_ref().map(|error| error.code)
+    }
+}
+
+/// By number; Graph's own sentences may quote ids and names.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(error) = &self.error else {
+            return write!(f, "the answer ({}) is none of Meta's", self.status);
+        };
+        write!(f, "Meta refuses ({}, code {}", self.status, error.code)?;
+        if let Some(subcode) = error.error_subcode {
+            write!(f, "/{subcode}")?;
+        }
+        if let Some(trace) = &error.fbtrace_id {
+            write!(f, ", trace {trace}")?;
+        }
+        f.write_str(")")
     }
 }
 

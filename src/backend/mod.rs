@@ -8,6 +8,7 @@ pub mod admin;
 pub mod callback;
 pub mod cloud;
 pub mod identity;
+pub mod intake;
 pub mod login;
 pub mod onprem;
 pub mod peers;

@@ -36,7 +36,7 @@ pub(super) async fn check(number: &Number, client: &Client) -> (Vec<Finding>, Ve
         Err(refusal) => judge_refused_token(refusal),
     }];
     // A token that Meta does not know gets the same answer to everything.
-    let is_known = !matches!(&token.said, Err(refusal) if code(refusal) == Some(190));
+    let is_known = !matches!(&token.said, Err(refusal) if refusal.code() == Some(190));
     if is_known {
         match cloud.number().await {
             Ok(answer) => findings.extend(judge_number(number, &config.version, &answer)),
@@ -86,10 +86,10 @@ fn judge_token(token: &TokenData, now: i64) -> Finding {
 
 /// A token may be good and still not be shown to itself.
 fn judge_refused_token(refusal: &Refusal) -> Finding {
-    match code(refusal) {
+    match refusal.code() {
         Some(3 | 10 | 100 | 200..=299) => Finding::warn(
             TOKEN,
-            format!("{}: it could not be looked at", words(refusal)),
+            format!("{refusal}: it could not be looked at"),
             "go by the line of the number; a system user's token can be looked at",
         ),
         _ => refused(TOKEN, refusal),
@@ -161,33 +161,11 @@ fn ending(number: Option<&str>) -> String {
     }
 }
 
-fn code(refusal: &Refusal) -> Option<i64> {
-    refusal.error.as_ref().map(|error| error.code)
-}
-
-/// Graph's no, by number; its own sentences may quote ids and names.
-fn words(refusal: &Refusal) -> String {
-    let Some(error) = &refusal.error else {
-        return format!("the answer ({}) is none of Meta's", refusal.status);
-    };
-    let subcode = error
-        .error_subcode
-        .map_or(String::new(), |code| format!("/{code}"));
-    let trace = error
-        .fbtrace_id
-        .as_ref()
-        .map_or(String::new(), |trace| format!(", trace {trace}"));
-    format!(
-        "Meta refuses ({}, code {}{subcode}{trace})",
-        refusal.status, error.code
-    )
-}
-
 fn refused(check: &'static str, refusal: &Refusal) -> Finding {
-    let words = words(refusal);
+    let words = refusal.to_string();
     let subcode = refusal.error.as_ref().and_then(|error| error.error_subcode);
     let fail = |found: String, remedy: &str| Finding::fail(check, found, remedy);
-    match (code(refusal), &refusal.class) {
+    match (refusal.code(), &refusal.class) {
         (Some(190), _) if matches!(subcode, Some(463 | 467)) => fail(
             format!("{words}: the token has expired or was taken back"),
             NEW_TOKEN,
@@ -237,6 +215,7 @@ mod tests {
             is_valid,
             expires_at,
             scopes,
+            app_id: None,
         };
         judge_token(&data, NOW).verdict
     }

@@ -8,6 +8,7 @@ mod clock;
 mod cloud;
 mod disk;
 mod media_hosts;
+mod notifications;
 mod onprem;
 mod report;
 mod summary;
@@ -52,6 +53,9 @@ pub fn run(file: &Path, options: Options, out: &mut dyn Write) -> io::Result<Out
         }
     };
     let mut findings = disk::check(&config);
+    for number in &config.numbers {
+        findings.extend(of(number, notifications::offline(&config, number)));
+    }
     if options.online {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -109,19 +113,25 @@ async fn one(
     number: &config::Number,
     client: &backend::cloud::Client,
 ) -> (Vec<Finding>, Vec<Sighting>) {
-    let (cloud, onprem, callback, hosts) = tokio::join!(
+    let (cloud, onprem, callback, hosts, notified) = tokio::join!(
         cloud::check(number, client),
         onprem::check(number),
         callback::check(number),
         media_hosts::check(config, number),
+        notifications::online(config, number, client),
     );
     let (mut findings, mut sightings) = onprem;
     findings.extend(cloud.0);
     sightings.extend(cloud.1);
     findings.extend(hosts);
     findings.extend(callback);
+    findings.extend(notified);
+    (of(number, findings), sightings)
+}
+
+fn of(number: &config::Number, mut findings: Vec<Finding>) -> Vec<Finding> {
     for finding in &mut findings {
         finding.number = Some(number.name.clone());
     }
-    (findings, sightings)
+    findings
 }

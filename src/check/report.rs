@@ -64,6 +64,10 @@ impl Finding {
         }
     }
 
+    pub fn is_ok(&self) -> bool {
+        self.verdict == Verdict::Ok
+    }
+
     fn subject(&self) -> String {
         match &self.number {
             Some(number) => format!("{number}: {}", self.check),

@@ -21,6 +21,9 @@ pub struct TokenData {
     /// The permissions it was made with.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// Whose it is, decimal.
+    #[serde(default)]
+    pub app_id: Option<String>,
 }
 
 /// The fields of a number that say whether it is on Cloud, and well.

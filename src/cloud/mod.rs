@@ -5,4 +5,6 @@
 pub mod error;
 pub mod identity;
 pub mod media;
+pub mod notification;
 pub mod profile;
+pub mod webhook;

@@ -390,7 +390,7 @@ async fn nothing_personal_is_in_a_file_of_baselines() {
             &bytes,
         )
         .await;
-    let text = world.export().await;
+    let text = without_hashes(&world.export().await);
     assert_eq!(text.lines().count(), 3);
     for secret in [
         "151", "4915", "12345678", "Ada", "ada", "Quiet", "quiet", "mend", "eyJ", "secret",
@@ -402,6 +402,16 @@ async fn nothing_personal_is_in_a_file_of_baselines() {
         }
     }
     assert!(text.contains("valid"));
+}
+
+/// Any three digits may stand in a hash by chance.
+fn without_hashes(text: &str) -> String {
+    let mut pieces = text.split('#');
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |text, piece| {
+        let is_digit = |letter: char| letter.is_ascii_hexdigit() && !letter.is_ascii_uppercase();
+        text + "#" + piece.trim_start_matches(is_digit)
+    })
 }
 
 #[tokio::test]

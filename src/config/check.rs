@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::Layer;
 use super::entry::Entry;
 use super::problems::Findings;
+use super::{Layer, MediaLayout};
 use crate::route::{Flags, Means, Mode, Route, Side, faults, needs_own_session, unfit};
 
 /// What the flags of one number are held against.
@@ -115,6 +115,29 @@ pub(super) fn names_and_hosts(findings: &Findings, entries: &[Entry]) {
                     format!("\"{host}\" is also in {other}.hosts"),
                 );
             }
+        }
+    }
+}
+
+/// Whether notifications find their number, and what is told of media its file.
+pub(super) fn notifications(findings: &Findings, entries: &[Entry], layout: Option<MediaLayout>) {
+    let mut identities = BTreeMap::new();
+    for Entry { path, number, .. } in entries {
+        let Some(number) = number else { continue };
+        if let Some(cloud) = &number.cloud
+            && !cloud.app_secrets.is_empty()
+            && let Some(other) = identities.insert(cloud.phone_number_id.as_str(), path)
+        {
+            findings.problem(
+                format!("{path}.cloud.phone_number_id"),
+                format!("is that of {other} too; notifications are for one number"),
+            );
+        }
+        if number.compat.media_file_root.is_some() && layout == Some(MediaLayout::Flat) {
+            findings.problem(
+                format!("{path}.compat.media_file_root"),
+                "needs media.layout = \"wamedia\"; otherwise no file is where it says",
+            );
         }
     }
 }

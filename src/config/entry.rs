@@ -8,7 +8,7 @@ use super::flags::{Ground, Written};
 use super::layers::overlay;
 use super::outside::{self, Part};
 use super::reader::{Context, Reader};
-use super::{Compat, DigestForm, MediaStatus, Number, check, host, users};
+use super::{Number, check, compat, host, users};
 use crate::ids::NumberName;
 use crate::route::{Means, needs_cloud};
 
@@ -141,7 +141,8 @@ fn number(
     let (onprem, has_onprem) = read_part(lay(reader, "onprem", surroundings), outside::onprem);
     let callback = lay(reader, "callback", surroundings);
     let (callback, has_callback) = read_part(callback, outside::callback);
-    let (compat, _) = read_part(lay(reader, "compat", surroundings), compat);
+    let (compat, _) = read_part(lay(reader, "compat", surroundings), compat::compat);
+    let (settings, _) = read_part(lay(reader, "settings", surroundings), compat::settings);
     let users = users::read(reader);
     reader.or_default("routes", Dict::new());
     let own = reader.section("routes", |reader| {
@@ -184,6 +185,7 @@ fn number(
         callback,
         users,
         compat: compat?,
+        settings: settings?,
         flags,
         layers,
     })
@@ -242,33 +244,6 @@ fn hosts(reader: &mut Reader<'_>) -> Vec<String> {
         }
     }
     hosts
-}
-
-fn compat(part: &mut Part<'_>) -> (Option<Compat>, bool) {
-    let reader = &mut part.reader;
-    let version = reader.text("version");
-    if !outside::is_version(&version) {
-        reader.problem(
-            "version",
-            "is not a version of the old client; write it as \"v2.57.2\"",
-        );
-    }
-    let sha256 = reader.word(
-        "sha256",
-        &[("hex", DigestForm::Hex), ("base64", DigestForm::Base64)],
-    );
-    let words = [
-        ("downloaded", MediaStatus::Downloaded),
-        ("undownloaded", MediaStatus::Undownloaded),
-    ];
-    let failed_media_status = reader.word("failed_media_status", &words);
-    let compat = sha256.zip(failed_media_status);
-    let compat = compat.map(|(sha256, failed_media_status)| Compat {
-        version,
-        sha256,
-        failed_media_status,
-    });
-    (compat, true)
 }
 
 /// Header names mean the same in any case, so layers must meet under one spelling.

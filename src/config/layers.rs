@@ -137,6 +137,9 @@ fn read(mut root: Reader<'_>, defaults: Dict) -> Option<Config> {
     let log = root.section("log", sections::log).flatten();
     let limits = root.section("limits", sections::limits);
     let fetch = root.section("fetch", sections::fetch);
+    let notifications = root
+        .section("notifications", sections::notifications)
+        .flatten();
     let tokens = root.section("tokens", sections::tokens);
     let listens = intake.as_ref().is_none_or(|intake| intake.listen.is_some());
     let compare = root.section("compare", |reader| compare::read(reader, listens));
@@ -164,6 +167,8 @@ fn read(mut root: Reader<'_>, defaults: Dict) -> Option<Config> {
         ("admin", admin.as_ref().map(|admin| admin.listen)),
     ];
     check::listeners(root.context.findings, listeners, &read);
+    let layout = media.as_ref().map(|media| media.layout);
+    check::notifications(root.context.findings, &read, layout);
     root.finish();
     let numbers = read
         .into_iter()
@@ -178,6 +183,7 @@ fn read(mut root: Reader<'_>, defaults: Dict) -> Option<Config> {
         log: log?,
         limits: limits?,
         fetch: fetch?,
+        notifications: notifications?,
         tokens: tokens?,
         compare: compare?,
         cutover: cutover?,

@@ -5,6 +5,7 @@
 
 mod check;
 mod compare;
+mod compat;
 mod entry;
 mod environment;
 mod fixed;
@@ -26,15 +27,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use url::Url;
 
 use fixed::Fixed;
 
 pub use compare::{Against, Compare};
-pub use layers::{load, load_from, parse};
-pub use number::{
-    Callback, Cloud, Compat, Credentials, DigestForm, HostRule, Layer, MediaStatus, Number, OnPrem,
-    User,
+pub use compat::{
+    Compat, DigestForm, Edits, MediaIds, MediaStatus, MessageIds, Played, Reactions, Settings,
+    UsernameUsers,
 };
+pub use layers::{load, load_from, parse};
+pub use number::{Callback, Cloud, Credentials, HostRule, Layer, Number, OnPrem, User};
 pub use problems::{Problem, Problems};
 
 /// Everything, checked.
@@ -56,6 +59,8 @@ pub struct Config {
     pub limits: Limits,
     /// How media are fetched from Cloud.
     pub fetch: Fetch,
+    /// How notifications become callbacks.
+    pub notifications: Notifications,
     /// How long tokens and what is known of them last.
     pub tokens: Tokens,
     /// How both sides are put beside each other.
@@ -108,8 +113,45 @@ pub struct Intake {
     pub listen: Option<SocketAddr>,
     /// `None`: plain HTTP.
     pub tls: Option<TlsFiles>,
-    /// The largest callback taken.
+    /// The largest callback or notification taken.
     pub body_bytes: u64,
+    /// Notifications are taken only from whoever shows a certificate of these authorities.
+    pub client_ca: Option<PathBuf>,
+    /// The name in that certificate.
+    pub client_name: String,
+    /// Scheme and host, without a path: how Meta reaches this listener.
+    pub public_url: Option<Url>,
+}
+
+impl Intake {
+    /// Where Meta is to post notifications.
+    pub fn notified_at(&self) -> Option<Url> {
+        self.public_url.as_ref()?.join("/cloud").ok()
+    }
+}
+
+/// `[notifications]`
+#[derive(Clone, Debug)]
+pub struct Notifications {
+    /// What becomes of notifications that cannot be told as they are.
+    pub keep: Keep,
+    /// How many of them are kept.
+    pub keep_rows: u64,
+    /// They are encrypted with this; `None`: with a key of the bridge's own.
+    pub key: Option<SecretString>,
+    /// How long a message waits for its medium.
+    pub media_wait: Duration,
+    /// How long a status waits for the sends that were under way when it came.
+    pub status_wait: Duration,
+}
+
+/// `notifications.keep`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// All of it, encrypted.
+    Encrypted,
+    /// Its form, without what anybody wrote.
+    Redacted,
 }
 
 /// `[admin]`

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::compare::{Against, Compare};
+use super::compat::{Compat, Settings};
 use crate::ids::NumberName;
 use crate::route::{Flags, Means, Mode, Route};
 
@@ -32,6 +33,8 @@ pub struct Number {
     pub users: Vec<User>,
     /// How closely the old client is imitated.
     pub compat: Compat,
+    /// What it had been told to call back, and how.
+    pub settings: Settings,
     /// The flag of every route, resolved for this number.
     pub flags: Flags,
     /// Where each of them is from, in the order of [`Route::ALL`].
@@ -139,6 +142,10 @@ pub struct Cloud {
     pub send_phone_number_id: bool,
     /// Where media may be fetched from.
     pub media_hosts: Vec<HostRule>,
+    /// Notifications are signed with one of these; several while a secret is being replaced. Empty: none are taken.
+    pub app_secrets: Vec<SecretString>,
+    /// What Meta says when it asks whether a webhook is ours.
+    pub verify_token: Option<SecretString>,
 }
 
 /// An entry of `media_hosts`.
@@ -180,6 +187,8 @@ pub struct Callback {
     pub backoff_delay: Duration,
     /// Its cap.
     pub max_backoff_delay: Duration,
+    /// Whether any 2xx is a success; otherwise only 200.
+    pub accept_any_2xx: bool,
     /// `None`: never.
     pub give_up_after: Option<Duration>,
 }
@@ -193,33 +202,4 @@ pub struct User {
     pub password_hash: SecretString,
     /// The first login must bring a new password.
     pub must_change_password: bool,
-}
-
-/// `[numbers.compat]`
-#[derive(Clone, Debug)]
-pub struct Compat {
-    /// `meta.version` of every answer.
-    pub version: String,
-    /// How digests are written in callbacks.
-    pub sha256: DigestForm,
-    /// `status` of the object in a failure callback.
-    pub failed_media_status: MediaStatus,
-}
-
-/// `compat.sha256`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DigestForm {
-    /// 64 lower-case digits.
-    Hex,
-    /// 44 characters with padding.
-    Base64,
-}
-
-/// The two words a media object's `status` can be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MediaStatus {
-    /// Also the documented word in a failure.
-    Downloaded,
-    /// For integrations that go by the word alone.
-    Undownloaded,
 }

@@ -101,7 +101,8 @@ fn networks(reader: &mut Reader<'_>, name: &str) -> Vec<IpNet> {
 pub(super) fn cloud(part: &mut Part<'_>, needed_by: &[(Route, Flag)]) -> (Option<Cloud>, bool) {
     let has_token = part.reader.has_secret("access_token");
     let is_needed = !needed_by.is_empty();
-    if !(part.is_wanted_for("phone_number_id") || has_token || is_needed) {
+    let is_notified = part.reader.has_secret("app_secret");
+    if !(part.is_wanted_for("phone_number_id") || has_token || is_needed || is_notified) {
         return (None, false);
     }
     part.required("phone_number_id", "write the number's id at Meta (digits)");
@@ -118,7 +119,11 @@ pub(super) fn cloud(part: &mut Part<'_>, needed_by: &[(Route, Flag)]) -> (Option
         let what = format!("is missing; {flags} {needs} it (or access_token_file)");
         part.reader.problem("access_token", what);
     }
-    if !has_token && !is_needed {
+    if !has_token && !is_needed && is_notified {
+        let what = "is missing; app_secret is set, and the media of notifications need it (or access_token_file)";
+        part.reader.problem("access_token", what);
+    }
+    if !has_token && !is_needed && !is_notified {
         let path = &part.reader.path;
         let what = format!("{path} has no access_token; it is not used until it has one");
         part.reader.context.findings.warning(what);
@@ -152,6 +157,8 @@ fn identity(reader: &mut Reader<'_>) -> Option<Cloud> {
     let access_token = token(reader);
     let send_phone_number_id = reader.flag("send_phone_number_id");
     let media_hosts = media_hosts(reader);
+    let app_secrets = app_secrets(reader);
+    let verify_token = reader.secret("verify_token");
     Some(Cloud {
         graph_url: graph_url?,
         version,
@@ -160,6 +167,8 @@ fn identity(reader: &mut Reader<'_>) -> Option<Cloud> {
         access_token: access_token?,
         send_phone_number_id,
         media_hosts,
+        app_secrets,
+        verify_token,
     })
 }
 
@@ -192,6 +201,7 @@ pub(super) fn callback(part: &mut Part<'_>) -> (Option<Callback>, bool) {
     let ca_file = reader.ca_file("ca_file");
     let timeout = reader.seconds("timeout_s", 1);
     let max_concurrent_requests = reader.size("max_concurrent_requests", 1..=64);
+    let accept_any_2xx = reader.flag("accept_any_2xx");
     let give_up_after = Some(reader.seconds("give_up_after_s", 0)).filter(|after| !after.is_zero());
     let callback = url.map(|url| Callback {
         url,
@@ -202,6 +212,7 @@ pub(super) fn callback(part: &mut Part<'_>) -> (Option<Callback>, bool) {
         max_concurrent_requests,
         backoff_delay,
         max_backoff_delay,
+        accept_any_2xx,
         give_up_after,
     });
     (callback, true)
@@ -237,6 +248,16 @@ fn token(reader: &mut Reader<'_>) -> Option<SecretString> {
         );
     }
     Some(token)
+}
+
+/// One or, while it is being replaced, several: blanks stand between them.
+fn app_secrets(reader: &mut Reader<'_>) -> Vec<SecretString> {
+    let Some(text) = reader.secret("app_secret") else {
+        return Vec::new();
+    };
+    let secrets = text.expose_secret().split_whitespace();
+    let secrets = secrets.map(|secret| SecretString::from(secret.to_owned()));
+    secrets.collect()
 }
 
 fn media_hosts(reader: &mut Reader<'_>) -> Vec<HostRule> {

@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
     pub fn finish(self) {
         for name in self.values.keys() {
             let known = self.known.iter().map(String::as_str);
-            self.problem(name, unknown::what_is_wrong_with(&self.path, name, known));
+            self.problem(name, unknown::what_is_wrong_with(name, known));
         }
     }
 }

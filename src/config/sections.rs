@@ -7,8 +7,10 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::reader::{LONGEST_S, Reader};
+use super::values::UrlRule;
 use super::{
-    Admin, Cutover, Fetch, Intake, Limits, Log, Media, MediaLayout, Server, State, Tokens,
+    Admin, Cutover, Fetch, Intake, Keep, Limits, Log, Media, MediaLayout, Notifications, Server,
+    State, Tokens,
 };
 
 const KB: u64 = 1 << 10;
@@ -43,10 +45,41 @@ pub(super) fn intake(reader: &mut Reader<'_>) -> Option<Intake> {
     let listen = reader.address("listen");
     let tls = reader.section("tls", |tls| tls.tls()).flatten();
     let body_bytes = reader.number("body_kb", " of kB", 1..=1 << 20) * KB;
+    let client_ca = reader.ca_file("client_ca_file");
+    if client_ca.is_some() && tls.is_none() {
+        reader.problem(
+            "client_ca_file",
+            "needs tls; without it nobody shows a certificate",
+        );
+    }
+    let client_name = reader.text("client_name");
+    let rule = UrlRule {
+        http: reader.context.insecure,
+        origin: true,
+        public: false,
+    };
+    let public_url = reader.url("public_url", rule);
     (listen.is_some() || !is_set).then_some(Intake {
         listen,
         tls,
         body_bytes,
+        client_ca,
+        client_name,
+        public_url,
+    })
+}
+
+pub(super) fn notifications(reader: &mut Reader<'_>) -> Option<Notifications> {
+    let keep = reader.word(
+        "keep",
+        &[("encrypted", Keep::Encrypted), ("redacted", Keep::Redacted)],
+    );
+    Some(Notifications {
+        keep_rows: reader.number("keep_rows", "", 0..=10_000_000),
+        key: reader.secret("key"),
+        media_wait: reader.seconds("media_wait_s", 1),
+        status_wait: reader.seconds("status_wait_s", 0),
+        keep: keep?,
     })
 }
 

@@ -19,6 +19,8 @@ url = "{onprem}"
 graph_url = "{graph}"
 phone_number_id = "{phone_number_id}"
 access_token = "{access_token}"
+app_secret = "{app_secret}"
+verify_token = "{verify_token}"
 media_hosts = ["{media_host}"]
 
 [numbers.callback]                  # the integration's webhook
@@ -32,6 +34,8 @@ media_get = "cloud"
         graph = cloud.graph_url(),
         phone_number_id = cloud.phone_number_id(),
         access_token = cloud.access_token(),
+        app_secret = cloud.app_secret(),
+        verify_token = cloud.verify_token(),
         media_host = host(&cloud.media_url()),
         receiver = receiver.url(),
     )

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::bridge::Bridge;
@@ -102,12 +103,31 @@ impl World {
 
     /// The callback about a medium, now or later.
     pub(super) async fn callback_about(&self, id: &str) -> Result<Callback, Trouble> {
+        let what = format!("the callback about {id}");
+        self.callback_like(what, |callback| is_about(callback, id))
+            .await
+    }
+
+    /// The first callback of this form, now or later.
+    pub(super) async fn message_like(
+        &self,
+        what: &str,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Result<Callback, Trouble> {
+        self.callback_like(what.to_owned(), |callback| is_it(&callback.json()))
+            .await
+    }
+
+    async fn callback_like(
+        &self,
+        what: String,
+        is_it: impl Fn(&Callback) -> bool,
+    ) -> Result<Callback, Trouble> {
         let mut found = None;
         let came = self.receiver.wait_until(|log| {
-            found = log.iter().map(Callback::from).find(|it| is_about(it, id));
+            found = log.iter().map(Callback::from).find(&is_it);
             found.is_some()
         });
-        let what = format!("the callback about {id}");
         tokio::select! {
             came = within(&*what, CALLBACK, came) => came?,
             () = self.bridge.ended() => return Err(Trouble::Ended(what)),

@@ -28,6 +28,9 @@ enum Kind {
     ),
 }
 
+/// Something that is let go when a body has gone by.
+type Held = Box<dyn std::any::Any + Send>;
+
 /// A body that is streamed on as it comes, watched for standing still and for being too large.
 struct Passing {
     incoming: Incoming,
@@ -37,6 +40,7 @@ struct Passing {
     waiting: Option<Pin<Box<Sleep>>>,
     progress: Option<Progress>,
     observer: Option<Box<Observer>>,
+    held: Option<Held>,
 }
 
 /// When a body that is being passed on last moved, or ended.
@@ -98,6 +102,7 @@ impl Body {
             waiting: None,
             progress: None,
             observer: None,
+            held: None,
         }))
     }
 
@@ -114,6 +119,13 @@ impl Body {
             Kind::Stream(..) => {}
         }
         observation
+    }
+
+    /// Holds on to something until the body has gone by. A body that is in memory goes by at once.
+    pub fn hold(&mut self, held: impl Send + 'static) {
+        if let Kind::Passing(passing) = &mut self.0 {
+            passing.held = Some(Box::new(held));
+        }
     }
 
     /// A stream of known length.

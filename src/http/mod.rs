@@ -4,7 +4,9 @@ pub mod body;
 pub mod headers;
 pub mod listener;
 pub mod observe;
+pub mod peer;
 pub mod server;
 pub mod tls;
 
 pub use body::Body;
+pub use peer::Peer;

@@ -23,8 +23,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Body;
 use super::tls::Certificate;
+use super::{Body, Peer};
 
 /// Answers requests. One is made on each thread, so it may hold what belongs to that thread.
 pub trait Handler: Clone + Send + Sync + 'static {
@@ -32,7 +32,7 @@ pub trait Handler: Clone + Send + Sync + 'static {
     fn handle(
         &self,
         listener: usize,
-        peer: SocketAddr,
+        peer: &Peer,
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send;
 }
@@ -225,7 +225,7 @@ impl<H: Handler> Worker<H> {
                 handler: self.handler.clone(),
                 limits: self.limits,
                 stop: self.stop.clone(),
-                peer: arrival.peer,
+                peer: Peer::new(arrival.peer),
                 listener: arrival.listener,
             };
             let open = Open {
@@ -258,7 +258,7 @@ struct Connection<H> {
     handler: H,
     limits: ConnectionLimits,
     stop: CancellationToken,
-    peer: SocketAddr,
+    peer: Peer,
     listener: usize,
 }
 
@@ -276,13 +276,20 @@ impl<H: Handler> Connection<H> {
         }
     }
 
-    async fn serve_tls(self, stream: TcpStream, certificate: &Certificate) {
+    async fn serve_tls(mut self, stream: TcpStream, certificate: &Certificate) {
         let handshake = certificate.acceptor().accept(stream);
         match tokio::time::timeout(self.limits.header_timeout, handshake).await {
-            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                self.serve_http2(stream).await
+            Ok(Ok(stream)) => {
+                let tls = stream.get_ref().1;
+                if let Some([leaf, ..]) = tls.peer_certificates() {
+                    self.peer = self.peer.named_by(leaf);
+                }
+                if tls.alpn_protocol() == Some(b"h2") {
+                    self.serve_http2(stream).await;
+                } else {
+                    self.serve_http1(stream).await;
+                }
             }
-            Ok(Ok(stream)) => self.serve_http1(stream).await,
             Ok(Err(error)) => tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "TLS handshake failed"
@@ -299,7 +306,7 @@ impl<H: Handler> Connection<H> {
             peer,
             listener,
         } = self;
-        let service = service_fn(|request| handler.handle(listener, peer, request));
+        let service = service_fn(|request| handler.handle(listener, &peer, request));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
@@ -320,9 +327,10 @@ impl<H: Handler> Connection<H> {
             peer,
             listener,
         } = self;
+        let peer = Arc::new(peer);
         let service = service_fn(move |request| {
-            let handler = handler.clone();
-            async move { handler.handle(listener, peer, request).await }
+            let (handler, peer) = (handler.clone(), Arc::clone(&peer));
+            async move { handler.handle(listener, &peer, request).await }
         });
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())

@@ -1,29 +1,37 @@
-//! The public listener's certificate, reread when its files change.
+//! A listener's certificate, and whose certificates it asks its clients for; reread when their files change.
 //!
-//! A certificate that cannot be used never replaces one that can: the last good one stays, and the log says so.
+//! What cannot be used never replaces what can: the last good one stays, and the log says so.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::TlsFiles;
 
 /// The certificate in force.
 pub struct Certificate {
-    files: TlsFiles,
+    files: Files,
     current: ArcSwap<ServerConfig>,
     /// The files' times just before they were last read.
     read_at: Mutex<Modified>,
 }
 
-/// When the certificate and the key were last changed, as far as that can be told.
-type Modified = [Option<SystemTime>; 2];
+struct Files {
+    own: TlsFiles,
+    /// The authorities of clients that show a certificate; `None`: none is asked for.
+    client_ca: Option<PathBuf>,
+}
+
+/// When certificate, key and authorities were last changed, as far as that can be told.
+type Modified = [Option<SystemTime>; 3];
 
 /// Why certificate files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,11 +48,17 @@ pub enum CertificateError {
     /// Key and certificate do not go together, or are of an unknown kind.
     #[error("certificate and key cannot be used")]
     Unusable(#[from] rustls::Error),
+    /// There is no authority in the file, or none that is understood.
+    #[error("the clients' authorities cannot be used")]
+    Authorities(#[from] VerifierBuilderError),
 }
 
 impl Certificate {
     /// Reads the files.
-    pub fn load(files: TlsFiles) -> Result<Self, CertificateError> {
+    ///
+    /// With `client_ca`, clients are asked for a certificate of these authorities, and let in without one all the same.
+    pub fn load(own: TlsFiles, client_ca: Option<PathBuf>) -> Result<Self, CertificateError> {
+        let files = Files { own, client_ca };
         let read_at = Mutex::new(modified(&files));
         let current = ArcSwap::from(read(&files)?);
         Ok(Self {
@@ -65,7 +79,7 @@ impl Certificate {
         match read(&self.files) {
             Ok(config) => {
                 self.current.store(config);
-                tracing::info!(certificate = %self.files.certificate.display(), "certificate reread");
+                tracing::info!(certificate = %self.files.own.certificate.display(), "certificate reread");
             }
             Err(error) => {
                 tracing::error!(
@@ -93,26 +107,58 @@ impl Certificate {
     }
 }
 
-fn modified(files: &TlsFiles) -> Modified {
-    [&files.certificate, &files.key].map(|path| {
+fn modified(files: &Files) -> Modified {
+    let of = |path: &PathBuf| {
         std::fs::metadata(path)
             .and_then(|metadata| metadata.modified())
             .ok()
-    })
+    };
+    [
+        of(&files.own.certificate),
+        of(&files.own.key),
+        files.client_ca.as_ref().and_then(of),
+    ]
 }
 
-fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, CertificateError> {
-    let pem = |path: &Path| {
-        let path = path.display().to_string();
-        move |source| CertificateError::Pem { path, source }
-    };
-    let chain = CertificateDer::pem_file_iter(&files.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(pem(&files.certificate))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(pem(&files.key))?;
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+fn read(files: &Files) -> Result<Arc<ServerConfig>, CertificateError> {
+    let Files { own, client_ca } = files;
+    let chain = certificates(&own.certificate)?;
+    let key = PrivateKeyDer::from_pem_file(&own.key).map_err(pem(&own.key))?;
+    let builder = ServerConfig::builder();
+    let mut config = match client_ca {
+        Some(authorities) => {
+            let verifier = verifier(authorities)?;
+            builder.with_client_cert_verifier(verifier)
+        }
+        None => builder.with_no_client_auth(),
+    }
+    .with_single_cert(chain, key)?;
+    if client_ca.is_some() {
+        // A session that is taken up again would bring along a certificate that nobody looks at any more.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Refuses certificates of other authorities, and no client for having none: the old client has none.
+fn verifier(authorities: &Path) -> Result<Arc<dyn ClientCertVerifier>, CertificateError> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(authorities)? {
+        roots.add(authority)?;
+    }
+    let builder = WebPkiClientVerifier::builder(Arc::new(roots));
+    Ok(builder.allow_unauthenticated().build()?)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(pem(path))
+}
+
+fn pem(path: &Path) -> impl FnOnce(rustls::pki_types::pem::Error) -> CertificateError {
+    let path = path.display().to_string();
+    move |source| CertificateError::Pem { path, source }
 }

@@ -16,6 +16,9 @@ pub struct FetchOrder {
     /// How often a download was refused, or arrived damaged.
     #[serde(default)]
     pub refusals: u32,
+    /// Nobody asked for it yet: it is put aside, and nobody is told.
+    #[serde(default)]
+    pub quiet: bool,
 }
 
 impl FetchOrder {
@@ -24,6 +27,15 @@ impl FetchOrder {
         Self {
             id: id.to_string(),
             refusals: 0,
+            quiet: false,
+        }
+    }
+
+    /// An order that nobody is told of.
+    pub fn quiet(id: &MediaId) -> Self {
+        Self {
+            quiet: true,
+            ..Self::new(id)
         }
     }
 
@@ -43,7 +55,11 @@ impl FetchOrder {
         NewJob {
             queue: Queue::Fetch,
             number: number.clone(),
-            key: Some(self.id.clone()),
+            // Whoever waits for a callback must not join an order that makes none.
+            key: Some(match self.quiet {
+                true => format!("quiet:{}", self.id),
+                false => self.id.clone(),
+            }),
             lane: None,
             payload: self.payload(),
             due_at: Timestamp::now(),
@@ -82,6 +98,14 @@ impl PairOutcome {
     pub fn write(&self) -> Vec<u8> {
         // JSON, numbers and words always serialize.
         serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// A job that processes an event of a notification, as it was written down.
+pub fn notification(number: &NumberName, event: Vec<u8>, contact: Option<String>) -> NewJob {
+    NewJob {
+        queue: Queue::Notification,
+        ..callback(number, event, contact)
     }
 }
 

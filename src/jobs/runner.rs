@@ -73,9 +73,11 @@ impl<S: Step> Runner<S> {
                             (self.state.clone(), Arc::clone(&self.step), abandon.clone());
                         let ended = Arc::clone(&ended);
                         tracker.spawn(async move {
-                            perform(&state, &*step, &job, &abandon).await;
+                            let settlement = attempt(&*step, &job, &abandon).await;
+                            // The next job need not wait until this one's end is on disk.
                             drop(permit);
                             ended.notify_one();
+                            settle(&state, &job, settlement, &abandon).await;
                         });
                     }
                     match taken.next {
@@ -188,17 +190,21 @@ enum Next {
     WhenOneEnds,
 }
 
-/// Does one job and writes down what became of it.
-async fn perform<S: Step>(state: &State, step: &S, job: &Job, abandon: &CancellationToken) {
+/// Does one job; says what is to be written down of it.
+async fn attempt<S: Step>(step: &S, job: &Job, abandon: &CancellationToken) -> Settlement {
     let attempt = AssertUnwindSafe(step.run(job)).catch_unwind();
-    let settlement = tokio::select! {
+    tokio::select! {
         result = attempt => result.unwrap_or_else(|_| {
             tracing::error!(number = %job.number, queue = job.queue.as_str(), job = job.id.0, "a job panicked");
             let due_at = Timestamp::now().after(AFTER_FAULT);
             Settlement::Retry { due_at, reason: "panicked".to_owned(), payload: None }
         }),
         () = abandon.cancelled() => Settlement::Release { due_at: Timestamp::now() },
-    };
+    }
+}
+
+/// Writes down what became of a job. While the state takes nothing, no further jobs can be leased either.
+async fn settle(state: &State, job: &Job, settlement: Settlement, abandon: &CancellationToken) {
     loop {
         let Err(error) = state.settle(job.id, settlement.clone()).await else {
             return;
@@ -232,7 +238,6 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(200)).await;
             self.ran.fetch_add(1, Ordering::SeqCst);
             Settlement::Done {
-                medium: None,
                 follow_up: Vec::new(),
                 offer: None,
             }

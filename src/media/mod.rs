@@ -25,6 +25,8 @@ pub use partial::{Finished, Partial};
 const CHUNK: usize = 128 * 1024;
 /// Where partial files are, inside the folder so that a rename never crosses file systems.
 const PARTIAL_FOLDER: &str = ".partial";
+/// Where media are that nobody asked for yet, inside for the same reason.
+const HELD_FOLDER: &str = ".held";
 
 /// A folder of media.
 #[derive(Clone, Debug)]
@@ -69,10 +71,35 @@ impl Store {
         File::open(folder)?.sync_all()
     }
 
+    /// Puts a finished file aside, where nobody finds it who reads the folder as the old client's volume.
+    pub fn hold(&self, finished: Finished, id: Uuid) -> io::Result<()> {
+        let folder = self.held_folder();
+        make_folders(&folder)?;
+        finished.move_to(&self.held_path(id))?;
+        File::open(folder)?.sync_all()
+    }
+
+    /// Publishes a file that was put aside; `false`: it is not there.
+    pub fn publish_held(&self, id: Uuid) -> io::Result<bool> {
+        let target = self.path(id);
+        let folder = target.parent().unwrap_or(&self.config.folder);
+        make_folders(folder)?;
+        match fs::rename(self.held_path(id), &target) {
+            Ok(()) => File::open(folder)?.sync_all().map(|()| true),
+            // A crash may have come between this and the state's word of it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(target.is_file()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a medium that was put aside is there in full.
+    pub fn holds_privately(&self, id: Uuid, length: u64) -> bool {
+        is_file_of(&self.held_path(id), length)
+    }
+
     /// Whether the medium is there in full.
     pub fn holds(&self, id: Uuid, length: u64) -> bool {
-        fs::metadata(self.path(id))
-            .is_ok_and(|metadata| metadata.is_file() && metadata.len() == length)
+        is_file_of(&self.path(id), length)
     }
 
     /// The file of a medium and its length, or none.
@@ -110,22 +137,23 @@ impl Store {
 
     /// Removes partial files that nothing has touched for this long.
     pub fn sweep(&self, age: Duration) -> io::Result<usize> {
-        let mut removed = 0;
-        for entry in fs::read_dir(self.partial_folder())? {
-            let entry = entry?;
-            let touched = match entry.metadata() {
-                Ok(metadata) => metadata.modified()?,
-                // Published or thrown away in this very moment.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            let idle = SystemTime::now().duration_since(touched);
-            if idle.is_ok_and(|idle| idle > age) {
-                fs::remove_file(entry.path())?;
-                removed += 1;
-            }
+        sweep(&self.partial_folder(), age)
+    }
+
+    /// Removes files that were put aside this long ago.
+    pub fn sweep_held(&self, age: Duration) -> io::Result<usize> {
+        match sweep(&self.held_folder(), age) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            swept => swept,
         }
-        Ok(removed)
+    }
+
+    fn held_folder(&self) -> PathBuf {
+        self.config.folder.join(HELD_FOLDER)
+    }
+
+    fn held_path(&self, id: Uuid) -> PathBuf {
+        self.held_folder().join(id.hyphenated().to_string())
     }
 
     fn partial_folder(&self) -> PathBuf {
@@ -148,6 +176,29 @@ impl Store {
             }
         }
     }
+}
+
+fn is_file_of(path: &Path, length: u64) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == length)
+}
+
+fn sweep(folder: &Path, age: Duration) -> io::Result<usize> {
+    let mut removed = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let touched = match entry.metadata() {
+            Ok(metadata) => metadata.modified()?,
+            // Published or thrown away in this very moment.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let idle = SystemTime::now().duration_since(touched);
+        if idle.is_ok_and(|idle| idle > age) {
+            fs::remove_file(entry.path())?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }
 
 /// Part of an open file, as a stream.

@@ -2,6 +2,7 @@
 //!
 //! Always written with their module (`onprem::media::Kind`), because Cloud has twins of the same name.
 
+pub mod callback;
 pub mod contact;
 pub mod error;
 pub mod health;

@@ -1,11 +1,13 @@
-//! The commands that operate a running bridge, through its admin API.
+//! The commands that operate a running bridge, through its admin API; and those that tell Meta where it is.
 
 pub mod compare;
 pub mod cutover;
 mod jobs;
+pub mod notifications;
 mod place;
 mod routes;
 mod table;
+pub mod webhook;
 
 use anyhow::bail;
 use hyper::StatusCode;

@@ -82,7 +82,7 @@ impl Proxy {
         Ok(Decided { decision, medium })
     }
 
-    /// What is known of a medium, and the side it lives on where that is one alone: what the bridge stored, the old client
+    /// What is known of a medium, and the side it lives on where that is one alone: what the bridge fetched, the old client
     /// does not have; a UUID that the bridge did not give out is the old client's.
     async fn whereabouts(
         &self,
@@ -96,7 +96,9 @@ impl Proxy {
         };
         let medium = self.medium(&number.config.name, &parsed).await?;
         let lives_on = match (&medium, &parsed) {
-            (Some(medium), _) if medium.fate == Fate::Stored => Some(Side::Cloud),
+            (Some(medium), _) if matches!(medium.fate, Fate::Stored | Fate::Held) => {
+                Some(Side::Cloud)
+            }
             (Some(_), MediaId::Uuid(_)) => Some(Side::Cloud),
             (None, MediaId::Uuid(_)) => number.onprem.is_some().then_some(Side::OnPrem),
             // Where the old client is asked for some media still, one that is not here may be there.

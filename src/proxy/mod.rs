@@ -154,6 +154,8 @@ impl Proxy {
             }
             Matched::Unknown => (None, ""),
         };
+        let is_send = route == Some(Route::Messages) && request.method() == Method::POST;
+        let under_way = is_send.then(|| call.number.sends.begin());
         let mut decision = None;
         let result = match route {
             None => Box::pin(self.unknown(call, request)).await,
@@ -182,6 +184,9 @@ impl Proxy {
             if explain && let Some(shown) = decide::shown(decision, &call.flags, route) {
                 response.headers_mut().insert(DECISION, shown);
             }
+        }
+        if let Some(under_way) = under_way {
+            response.body_mut().hold(under_way);
         }
         if head {
             response.map(|_| Body::empty())

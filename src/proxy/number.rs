@@ -12,6 +12,7 @@ use crate::backend;
 use crate::config;
 use crate::cutover::Published;
 use crate::metrics::NumberMetrics;
+use crate::sends::Sends;
 
 /// A number's flags, its two sides, its limit, its figures.
 pub struct Number {
@@ -27,6 +28,8 @@ pub struct Number {
     pub published: Arc<Published>,
     /// Its figures.
     pub metrics: Arc<NumberMetrics>,
+    /// Its messages that are being sent.
+    pub sends: Arc<Sends>,
     /// What asks its other side.
     pub shadow: Shadow,
     pub(super) session: Option<OwnSession>,
@@ -69,6 +72,7 @@ impl Number {
         Ok(Self {
             session: login.map(OwnSession::new),
             shadow: Shadow::new(onprem.clone(), parts.compare_permits),
+            sends: Arc::default(),
             cloud: parts.cloud,
             published: parts.published,
             metrics: parts.metrics,

@@ -35,6 +35,12 @@ pub enum ProxyError {
     /// A callback that does not come from the old client.
     #[error("not from the old client")]
     Stranger,
+    /// A notification that nobody signed who may.
+    #[error("no good signature")]
+    BadSignature,
+    /// A notification that does not come from Meta, or a question that does not.
+    #[error("not from Meta")]
+    NotMeta,
     /// The first login must bring a new password.
     #[error("the password must be changed first")]
     PasswordChangeRequired,
@@ -118,6 +124,14 @@ impl ProxyError {
             Self::Stranger => (
                 S::FORBIDDEN,
                 Some(Error::ACCESS_DENIED.with("Callbacks are taken from the old client only.")),
+            ),
+            Self::BadSignature => (
+                S::UNAUTHORIZED,
+                Some(Error::ACCESS_DENIED.with("The signature is missing or wrong.")),
+            ),
+            Self::NotMeta => (
+                S::FORBIDDEN,
+                Some(Error::ACCESS_DENIED.with("Notifications are taken from Meta only.")),
             ),
             Self::PasswordChangeRequired => (
                 S::UNAUTHORIZED,
@@ -282,6 +296,18 @@ pub fn panicked() -> Response<Body> {
             meta: Meta::stable(""),
         },
     )
+}
+
+/// A line of text, for those who do not know the old envelope.
+pub fn text(line: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::full(line));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
 }
 
 /// A success without payload.

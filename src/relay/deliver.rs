@@ -35,7 +35,6 @@ fn is_out_of_patience(job: &Job, config: &config::Callback) -> bool {
 impl Step for Deliver {
     async fn run(&self, job: &Job) -> Settlement {
         let done = Settlement::Done {
-            medium: None,
             follow_up: Vec::new(),
             offer: None,
         };

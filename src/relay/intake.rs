@@ -7,10 +7,9 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::{Method, Request};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::IgnoredAny;
@@ -19,11 +18,11 @@ use serde_json::Value;
 use crate::backend::peers::Peers;
 use crate::comparisons::Comparisons;
 use crate::config;
-use crate::http::Body;
 use crate::http::body::BodyError;
 use crate::ids::{MediaId, NumberName};
 use crate::jobs::{self, PairOutcome};
 use crate::metrics::NumberMetrics;
+use crate::relay::receive::{NotReceived, Receive};
 use crate::route::Side;
 use crate::state::{Offer, Offered, State, StateError};
 
@@ -32,8 +31,7 @@ pub struct Intake {
     numbers: HashMap<String, Number>,
     state: State,
     comparisons: Arc<Comparisons>,
-    body_bytes: u64,
-    idle: Duration,
+    receive: Receive,
 }
 
 struct Number {
@@ -70,6 +68,15 @@ pub enum Refused {
     State(#[from] StateError),
 }
 
+impl From<NotReceived> for Refused {
+    fn from(error: NotReceived) -> Self {
+        match error {
+            NotReceived::TooLarge(limit) => Self::TooLarge(limit),
+            NotReceived::Incomplete(error) => Self::Incomplete(error),
+        }
+    }
+}
+
 impl Refused {
     fn word(&self) -> &'static str {
         match self {
@@ -89,8 +96,7 @@ impl Intake {
         numbers: impl Iterator<Item = (&'a config::Number, Arc<NumberMetrics>)>,
         state: State,
         comparisons: Arc<Comparisons>,
-        body_bytes: u64,
-        idle: Duration,
+        receive: Receive,
     ) -> Self {
         let number = |(config, metrics): (&config::Number, Arc<NumberMetrics>)| {
             let onprem = config.onprem.as_ref();
@@ -106,8 +112,7 @@ impl Intake {
             numbers: numbers.map(number).collect(),
             state,
             comparisons,
-            body_bytes,
-            idle,
+            receive,
         }
     }
 
@@ -143,15 +148,7 @@ impl Intake {
         if !number.admits(peer, request.uri().query()).await {
             return Err(Refused::Stranger);
         }
-        let body = request.into_body();
-        if body.size_hint().lower() > self.body_bytes {
-            return Err(Refused::TooLarge(self.body_bytes));
-        }
-        let body = Body::passing(body, self.body_bytes, self.idle).read().await;
-        let body = body.map_err(|error| match error {
-            BodyError::TooLarge => Refused::TooLarge(self.body_bytes),
-            error => Refused::Incomplete(error),
-        })?;
+        let body = self.receive.all(request.into_body()).await?;
         if !is_object(&body) {
             return Err(Refused::NotJson);
         }

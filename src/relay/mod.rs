@@ -1,10 +1,12 @@
-//! The event story: what was accepted is fetched from Cloud, what the old client calls back is taken in, and both are
-//! told to the integration.
+//! The event story: what was accepted is fetched from Cloud, what the old client calls back and what Meta notifies of
+//! is taken in, and all of it is told to the integration.
 
 pub mod deliver;
 pub mod fetch;
 pub mod intake;
+pub mod notification;
 pub mod pair;
+pub mod receive;
 
 use crate::state::Medium;
 use crate::translate;

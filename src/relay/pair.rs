@@ -197,7 +197,7 @@ impl EndPair {
                 ),
                 stored_bytes: None,
             }),
-            Fate::Known => None,
+            Fate::Known | Fate::Held => None,
         }))
     }
 }

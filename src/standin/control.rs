@@ -1,5 +1,6 @@
 //! The control surface of a stand-in, for whoever drives it with curl:
 //! `POST /_standin/faults` (one rule per line), `GET` and `DELETE` of the same, `GET /_standin/requests`.
+//! Cloud has more of it: `PUT /_standin/media/{id}`, and `POST /_standin/notify` to play a customer.
 
 use std::time::UNIX_EPOCH;
 

@@ -9,6 +9,7 @@
 
 mod compare;
 mod cutover;
+mod event;
 mod pair;
 mod sqlite;
 
@@ -16,9 +17,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::{CloudMediaId, NumberName};
+use crate::ids::{CloudMediaId, MediaId, NumberName};
 use crate::onprem;
 use crate::route::Side;
 
@@ -27,11 +29,12 @@ pub use compare::{
     NoiseRow,
 };
 pub use cutover::{Change, ChangeId, Edit, Pin, RunTime, SetFlag};
+pub use event::{KeptRow, NewAlias, NewEvent, NewKept, SeenKey, TakenIn};
 pub use pair::{Ack, NewPair, Offer, Offered, Opened, Pair, PairId, PairSide};
 pub use sqlite::Sqlite as State;
 
 /// Unix milliseconds by the wall clock: due times have to mean the same after a restart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
@@ -66,11 +69,18 @@ pub enum Queue {
     Callback,
     /// End a pair: compare the two outcomes of a retry download.
     Compare,
+    /// Process a notification: fetch its medium, then make its callback.
+    Notification,
 }
 
 impl Queue {
     /// Every queue.
-    pub const ALL: [Self; 3] = [Self::Fetch, Self::Callback, Self::Compare];
+    pub const ALL: [Self; 4] = [
+        Self::Fetch,
+        Self::Callback,
+        Self::Compare,
+        Self::Notification,
+    ];
 
     /// The word in logs, metrics and the state.
     pub fn as_str(self) -> &'static str {
@@ -78,6 +88,7 @@ impl Queue {
             Self::Fetch => "fetch",
             Self::Callback => "callback",
             Self::Compare => "compare",
+            Self::Notification => "notification",
         }
     }
 }
@@ -138,8 +149,6 @@ pub struct Job {
 pub enum Settlement {
     /// Finished: the job goes, and what follows from it is kept.
     Done {
-        /// What is now known of the medium.
-        medium: Option<Medium>,
         /// Jobs that follow.
         follow_up: Vec<NewJob>,
         /// What is offered to the pair of a medium, as by [`State::offer`]: without a pair, its callback is kept like a
@@ -182,8 +191,8 @@ pub struct Medium {
     pub number: NumberName,
     /// The id in the old client's form, and the name of the stored file.
     pub id: Uuid,
-    /// The id at Cloud.
-    pub cloud_id: CloudMediaId,
+    /// The id at Cloud; `None`: it is not there, but somewhere an advertisement linked to.
+    pub cloud_id: Option<CloudMediaId>,
     /// From what told us of it; `None` means: go by the mime type.
     pub kind: Option<onprem::media::Kind>,
     /// With parameters, when whoever told us gave them.
@@ -194,6 +203,33 @@ pub struct Medium {
     pub length: Option<u64>,
     /// Where it stands.
     pub fate: Fate,
+    /// What the message said that brought it.
+    pub about: Option<Box<About>>,
+}
+
+impl Medium {
+    /// Its name for operators: Cloud's, where it has one.
+    pub fn shown(&self) -> MediaId {
+        let cloud_id = self.cloud_id.clone().map(MediaId::Cloud);
+        cloud_id.unwrap_or(MediaId::Uuid(self.id))
+    }
+}
+
+/// What a message says of its medium.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// As callbacks name them.
+    pub sender: Option<String>,
+    /// The message's id, as callbacks have it.
+    pub message: Option<String>,
+    /// As the sender named it.
+    pub file_name: Option<String>,
+    /// As the sender wrote it.
+    pub caption: Option<String>,
+    /// In Unix seconds.
+    pub sent_at: Option<i64>,
+    /// When the notification came.
+    pub received_at: Timestamp,
 }
 
 /// Where a medium stands.
@@ -203,6 +239,8 @@ pub enum Fate {
     Known,
     /// Its bytes were published in the media store.
     Stored,
+    /// Its bytes are here, and are published when somebody asks for them.
+    Held,
     /// Cloud will not give it; remembered so that a polling integration does not make us ask again.
     Failed {
         /// What the integration was told.

@@ -77,10 +77,19 @@ fn callback(
     }
 }
 
+const DIGITS: [u8; 16] = *b"0123456789abcdef";
+
 /// A digest as the integration expects it.
 pub fn digest(sha256: &[u8; 32], form: DigestForm) -> String {
     match form {
-        DigestForm::Hex => sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        DigestForm::Hex => {
+            let mut hex = String::with_capacity(2 * sha256.len());
+            for byte in sha256 {
+                hex.push(char::from(DIGITS[usize::from(byte >> 4)]));
+                hex.push(char::from(DIGITS[usize::from(byte & 0x0f)]));
+            }
+            hex
+        }
         DigestForm::Base64 => base64::engine::general_purpose::STANDARD.encode(sha256),
     }
 }

@@ -7,6 +7,8 @@ pub mod contact;
 pub mod health;
 pub mod media;
 pub mod message;
+pub mod message_id;
+pub mod notification;
 pub mod profile;
 
 use std::borrow::Cow;

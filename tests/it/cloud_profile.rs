@@ -34,6 +34,8 @@ async fn world() -> (standin::Cloud, Cloud) {
         business_account_id: None,
         access_token: played.access_token().into(),
         send_phone_number_id: true,
+        app_secrets: Vec::new(),
+        verify_token: None,
         media_hosts: Vec::new(),
     };
     let client = Client::new(&fetch, true).unwrap();

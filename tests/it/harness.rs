@@ -28,6 +28,11 @@ pub const PASSWORD: &str = "Standin-1";
 /// argon2 of [`PASSWORD`], cheap on purpose: `m=64,t=1,p=1`.
 pub const PASSWORD_HASH: &str = "$argon2id$v=19$m=64,t=1,p=1$CiIV6PVPSXj2Y9hOe9qw/Q$1Q6e0yri/NlhOtdowx1O5LX/Q2obwfLyD3SC/jIPyCc";
 
+/// What Meta signs notifications with.
+pub const APP_SECRET: &str = "standin-app-secret";
+/// What Meta says when it asks whether a webhook is wanted.
+pub const VERIFY_TOKEN: &str = "standin-verify-token";
+
 /// A bridge and everybody around it.
 pub struct World {
     /// Graph and the media host.
@@ -58,6 +63,8 @@ pub struct Setting {
     pub admin: String,
     /// Lines for `[intake]`.
     pub intake: String,
+    /// Where callbacks go, if not to the receiver.
+    pub webhook: Option<String>,
 }
 
 impl Default for Setting {
@@ -71,6 +78,7 @@ impl Default for Setting {
             receiver: ReceiverOptions::default(),
             admin: String::new(),
             intake: String::new(),
+            webhook: None,
         }
     }
 }
@@ -140,6 +148,24 @@ impl Setting {
         ))
     }
 
+    /// Ready for notifications, with a receiver that takes no callback which a real one would not understand: nothing
+    /// waits long, and messages this many seconds for their media.
+    pub fn notified(media_wait_s: u64) -> Self {
+        let receiver = ReceiverOptions {
+            strict: true,
+            ..ReceiverOptions::default()
+        };
+        let setting = Self {
+            receiver,
+            ..Self::alone()
+        };
+        setting
+            .impatient("")
+            .unlimited()
+            .callback("callback_backoff_delay_ms = 20\nmax_callback_backoff_delay_ms = 60")
+            .top(&format!("[notifications]\nmedia_wait_s = {media_wait_s}\n"))
+    }
+
     /// Adds lines of `[every_number.callback]`.
     pub fn callback(self, toml: &str) -> Self {
         self.top(&format!("[every_number.callback]\n{toml}\n"))
@@ -166,6 +192,9 @@ impl Setting {
         let config = self.config(folder.path(), &cloud, onprem.as_ref(), &receiver);
         let bridge = Bridge::start(folder, &config);
         bridge.keep_secret(cloud.access_token());
+        for secret in [APP_SECRET, VERIFY_TOKEN] {
+            bridge.keep_secret(secret);
+        }
         World {
             cloud,
             onprem,
@@ -194,12 +223,15 @@ impl Setting {
         write!(
             toml,
             "[numbers.cloud]\ngraph_url = \"{}\"\nphone_number_id = \"{}\"\naccess_token = \"{}\"\nmedia_hosts = [\"127.0.0.1\"]\n\
-             [numbers.callback]\nurl = \"{}/callback\"\n\
+             app_secret = \"{APP_SECRET}\"\nverify_token = \"{VERIFY_TOKEN}\"\n\
+             [numbers.callback]\nurl = \"{}\"\n\
              [[numbers.users]]\nname = \"{USER}\"\npassword_hash = \"{PASSWORD_HASH}\"\n{}",
             cloud.graph_url(),
             cloud.phone_number_id(),
             cloud.access_token(),
-            receiver.url(),
+            self.webhook
+                .clone()
+                .unwrap_or_else(|| format!("{}/callback", receiver.url())),
             self.number,
         )
         .unwrap();
@@ -293,10 +325,64 @@ impl World {
         format!("http://{address}/onprem/support").parse().unwrap()
     }
 
+    /// Has Meta notify the bridge, which must agree. After a restart it listens elsewhere, so it takes another call.
+    pub async fn subscribe(&self) {
+        let asked = self.cloud.subscribe(self.notified_at(), VERIFY_TOKEN);
+        within(asked).await.unwrap();
+    }
+
+    /// Meta notifies of this, and it must be taken in the end. What it says of people must not be in the log.
+    pub async fn notify(&self, value: Value) {
+        self.keep_private(&value);
+        let delivery = self.cloud.notify(value);
+        let attempts = within(delivery.ended()).await;
+        assert_eq!(attempts.last(), Some(&Some(200)), "{attempts:?}");
+    }
+
+    /// Registers everything personal in a value or a callback.
+    pub fn keep_private(&self, value: &Value) {
+        match value {
+            Value::Array(list) => list.iter().for_each(|one| self.keep_private(one)),
+            Value::Object(map) => {
+                for (name, inner) in map {
+                    match inner {
+                        Value::String(text) if is_private(name, text) => {
+                            self.bridge.keep_secret(text);
+                        }
+                        other => self.keep_private(other),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The next callback, as JSON.
+    pub async fn message(&self) -> Value {
+        let callback = self.callback().await.json();
+        assert_eq!(self.receiver.objections(), Vec::<String>::new());
+        self.keep_private(&callback);
+        callback
+    }
+
+    /// The id that callbacks give to a medium of Cloud's.
+    pub fn told_id(&self, cloud_id: &str) -> String {
+        let path = self.bridge.stored_file(cloud_id);
+        path.file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    /// Where Meta posts notifications.
+    pub fn notified_at(&self) -> url::Url {
+        let address = self.bridge.address_of("intake");
+        format!("http://{address}/cloud").parse().unwrap()
+    }
+
     /// Waits until nothing is left to do.
     pub async fn until_idle(&self) {
         let idle = async {
             while !self.bridge.jobs("").await.is_empty() {
+                // What a strict receiver does not take is never done.
+                assert_eq!(self.receiver.objections(), Vec::<String>::new());
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -306,6 +392,20 @@ impl World {
     /// The next callback that comes.
     pub async fn callback(&self) -> Callback {
         within(self.receiver.next_callback()).await
+    }
+}
+
+/// Whether a member of a notification or a callback tells of people: numbers, names, what they wrote, and the ids of
+/// messages, which contain numbers.
+fn is_private(name: &str, text: &str) -> bool {
+    let is_message =
+        text.starts_with("wamid.") || text.starts_with("ABG") || text.starts_with("gBG");
+    match name {
+        "id" | "message_id" => is_message,
+        "from" | "wa_id" | "recipient_id" | "body" | "caption" | "filename" | "name" => {
+            text.len() > 5
+        }
+        _ => false,
     }
 }
 

@@ -191,11 +191,10 @@ async fn every_mistake_has_its_answer() {
         "/onprem/other",
         "/onprem/",
         "/onprem",
-        "/cloud",
         "/cloud/support",
         "/",
         "/onprem/support/x",
-        "/onprem/../cloud",
+        "/onprem/../cloud/x",
         "/v1/health",
     ];
     for path in unknown {

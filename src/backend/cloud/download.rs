@@ -7,7 +7,7 @@ use hyper::header;
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::{Cloud, ForbiddenUrl};
+use super::{Client, Cloud, ForbiddenUrl};
 use crate::cloud;
 
 /// Redirects a media host may make. None was ever recorded.
@@ -50,25 +50,48 @@ pub struct Download {
 impl Cloud {
     /// The second hop, from `offset` on when that is not zero. The host may ignore the offset and send everything.
     pub async fn download(&self, url: &Url, offset: u64) -> Result<Download, DownloadError> {
-        let mut url = url.clone();
-        for _ in 0..=MAX_REDIRECTS {
-            self.check(&url)?;
-            let mut request = self.client.http.get(url.clone());
-            request = request.bearer_auth(self.config.access_token.expose_secret());
-            if offset > 0 {
-                request = request.header(header::RANGE, format!("bytes={offset}-"));
-            }
-            let response = request
-                .send()
-                .await
-                .map_err(|error| DownloadError::Unreached(error.without_url().into()))?;
-            match redirected(&url, &response) {
-                Some(next) => url = next,
-                None => return begun(response, offset),
-            }
-        }
-        Err(ForbiddenUrl::after_redirects(&url).into())
+        let ask = |url: &Url| {
+            self.check(url)?;
+            let request = self.client.http.get(url.clone());
+            Ok(request.bearer_auth(self.config.access_token.expose_secret()))
+        };
+        follow(url, offset, ask).await
     }
+}
+
+impl Client {
+    /// What an advertisement links to: anybody's, so it is asked without the token, and only for as long as it is public.
+    pub async fn download_linked(&self, url: &Url, offset: u64) -> Result<Download, DownloadError> {
+        let ask = |url: &Url| {
+            self.check_linked(url)?;
+            Ok(self.http.get(url.clone()))
+        };
+        follow(url, offset, ask).await
+    }
+}
+
+/// Asks, and asks again where an answer points to, each time only after `ask` has agreed to the place.
+async fn follow(
+    url: &Url,
+    offset: u64,
+    ask: impl Fn(&Url) -> Result<reqwest::RequestBuilder, ForbiddenUrl>,
+) -> Result<Download, DownloadError> {
+    let mut url = url.clone();
+    for _ in 0..=MAX_REDIRECTS {
+        let mut request = ask(&url)?;
+        if offset > 0 {
+            request = request.header(header::RANGE, format!("bytes={offset}-"));
+        }
+        let response = request
+            .send()
+            .await
+            .map_err(|error| DownloadError::Unreached(error.without_url().into()))?;
+        match redirected(&url, &response) {
+            Some(next) => url = next,
+            None => return begun(response, offset),
+        }
+    }
+    Err(ForbiddenUrl::after_redirects(&url).into())
 }
 
 impl Download {

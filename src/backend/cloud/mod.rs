@@ -7,6 +7,7 @@ mod download;
 mod lookup;
 mod place;
 mod profile;
+mod webhook;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub use download::{Download, DownloadError};
 pub use lookup::LookUpError;
 pub use place::ForbiddenUrl;
 pub use profile::ProfileError;
+pub use webhook::WebhookError;
 
 /// An answer to a look-up is far smaller; anything larger is not one.
 const LOOK_UP_LIMIT: usize = 64 * 1024;

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Cloud, address};
+use super::{Client, Cloud, address};
 
 /// A URL that must not be fetched with the token.
 #[derive(Debug, thiserror::Error)]
@@ -16,30 +16,36 @@ impl Cloud {
     /// Whether the token may go there.
     pub(super) fn check(&self, url: &Url) -> Result<(), ForbiddenUrl> {
         let host = host_of(url);
-        let refuse = |why: &str| {
-            Err(ForbiddenUrl {
-                host: host.clone(),
-                why: why.to_owned(),
-            })
-        };
         if !self
             .config
             .media_hosts
             .iter()
             .any(|rule| rule.covers(&host))
         {
-            return refuse("not among media_hosts");
+            let why = "not among media_hosts".to_owned();
+            return Err(ForbiddenUrl { host, why });
         }
+        self.client.check_linked(url)
+    }
+}
+
+impl Client {
+    /// Whether a place may be asked that anybody could have named, without the token.
+    pub(super) fn check_linked(&self, url: &Url) -> Result<(), ForbiddenUrl> {
+        let refuse = |why: String| {
+            let host = host_of(url);
+            Err(ForbiddenUrl { host, why })
+        };
         if !url.username().is_empty() || url.password().is_some() {
-            return refuse("it carries credentials");
+            return refuse("it carries credentials".to_owned());
         }
-        if self.client.insecure {
+        if self.insecure {
             return Ok(());
         }
         if url.scheme() != "https" {
-            return refuse("not https");
+            return refuse("not https".to_owned());
         }
-        address::check_literal(url).or_else(|error| refuse(&error.to_string()))
+        address::check_literal(url).or_else(|error| refuse(error.to_string()))
     }
 }
 
@@ -95,6 +101,8 @@ mod tests {
                 HostRule::Exact("10.0.0.7".to_owned()),
                 HostRule::Exact("[::1]".to_owned()),
             ],
+            app_secrets: Vec::new(),
+            verify_token: None,
         };
         Cloud::new(Client::new(&fetch, insecure).unwrap(), config)
     }
@@ -132,6 +140,27 @@ mod tests {
         ] {
             assert!(!follows(&cloud, bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_anybody_links_to_is_asked_for_over_https_at_public_addresses_only() {
+        let linked = |insecure, url| {
+            cloud(insecure)
+                .client
+                .check_linked(&Url::parse(url).unwrap())
+        };
+        assert!(linked(false, "https://scontent.example/ad.jpg").is_ok());
+        for bad in [
+            "http://scontent.example/ad.jpg",
+            "https://user@scontent.example/ad.jpg",
+            "https://127.0.0.1/ad.jpg",
+            "https://[::ffff:10.0.0.1]/ad.jpg",
+            "https://169.254.169.254/latest/meta-data",
+            "file:///etc/passwd",
+        ] {
+            assert!(linked(false, bad).is_err(), "{bad}");
+        }
+        assert!(linked(true, "http://127.0.0.1:4711/ad.jpg").is_ok());
     }
 
     #[test]

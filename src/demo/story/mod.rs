@@ -3,6 +3,7 @@
 mod compare;
 mod crash;
 mod cutover;
+mod inbound;
 mod media;
 mod passthrough;
 mod trouble;
@@ -50,6 +51,7 @@ impl Story {
         self.survive_trouble(world).await?;
         self.survive_a_crash(world).await?;
         self.change_sides(world).await?;
+        self.hear_from_a_customer(world).await?;
         self.count(world);
         Ok(())
     }
@@ -124,6 +126,7 @@ impl Story {
             id,
             label: label.to_owned(),
             kind,
+            mime_type: kind.mime_type().to_owned(),
             digest,
         };
         (original, medium)

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::StatusCode;
 use tokio::sync::mpsc;
+use url::Url;
 use uuid::Uuid;
 
-use super::Fetch;
-use crate::backend::cloud::{Cloud, Download, DownloadError, ForbiddenUrl};
+use super::{Fetch, Shelf, blocking};
+use crate::backend::cloud::{Client, Cloud, Download, DownloadError, ForbiddenUrl};
 use crate::cloud;
 use crate::cloud::media::LookUp;
 use crate::media::{Finished, Partial, Store};
@@ -67,9 +68,28 @@ impl From<DownloadError> for Trouble {
 }
 
 /// What the look-up said the bytes must be.
-struct Expected {
+#[derive(Default)]
+pub(super) struct Expected {
     sha256: Option<[u8; 32]>,
     length: Option<u64>,
+}
+
+/// Who is asked for the bytes.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// A media host of the number's, with the token.
+    Cloud(&'a Cloud),
+    /// Whoever an advertisement links to.
+    Linked(&'a Client),
+}
+
+impl Source<'_> {
+    async fn ask(self, url: &Url, offset: u64) -> Result<Download, DownloadError> {
+        match self {
+            Self::Cloud(cloud) => cloud.download(url, offset).await,
+            Self::Linked(client) => client.download_linked(url, offset).await,
+        }
+    }
 }
 
 impl Fetch {
@@ -80,6 +100,7 @@ impl Fetch {
         medium: &Medium,
         found: &LookUp,
         looked_up: Instant,
+        shelf: Shelf,
     ) -> Result<Medium, Trouble> {
         let expected = Expected {
             sha256: found.sha256.as_deref().and_then(cloud::media::digest),
@@ -101,10 +122,19 @@ impl Fetch {
                 "the media URL died before it could be used".to_owned(),
             ));
         }
-        let (finished, mime_type) = self.transfer(cloud, found, partial, &expected).await?;
+        let source = Source::Cloud(cloud);
+        let (finished, mime_type) = self
+            .transfer(
+                source,
+                &found.url,
+                partial,
+                &expected,
+                self.config.max_bytes,
+            )
+            .await?;
         let finished = check(finished, &expected, found, mime_type.as_deref()).await?;
         let (sha256, length) = (finished.sha256, finished.length);
-        self.publish(finished, medium.id).await?;
+        self.put(finished, medium.id, shelf).await?;
         Ok(Medium {
             sha256: Some(sha256),
             length: Some(length),
@@ -114,12 +144,15 @@ impl Fetch {
                 .clone()
                 .or_else(|| found.mime_type.clone())
                 .or(mime_type),
-            fate: Fate::Stored,
+            fate: match shelf {
+                Shelf::Public => Fate::Stored,
+                Shelf::Private => Fate::Held,
+            },
             ..medium.clone()
         })
     }
 
-    async fn check_room(&self, bytes: u64) -> Result<(), Trouble> {
+    pub(super) async fn check_room(&self, bytes: u64) -> Result<(), Trouble> {
         let store = self.store.clone();
         match blocking(move || store.has_room_for(bytes)).await {
             Ok(true) => Ok(()),
@@ -130,7 +163,11 @@ impl Fetch {
         }
     }
 
-    async fn open_partial(&self, id: Uuid, expected: &Expected) -> Result<Partial, Trouble> {
+    pub(super) async fn open_partial(
+        &self,
+        id: Uuid,
+        expected: &Expected,
+    ) -> Result<Partial, Trouble> {
         let store = self.store.clone();
         // Bytes of another version of the medium must not be gone on with.
         let tag = expected.sha256.map_or("unknown".to_owned(), |sha256| {
@@ -155,19 +192,20 @@ impl Fetch {
     }
 
     /// Bytes from the host to the file, from where the file stops if the host agrees.
-    async fn transfer(
+    pub(super) async fn transfer(
         &self,
-        cloud: &Cloud,
-        found: &LookUp,
+        source: Source<'_>,
+        url: &Url,
         partial: Partial,
         expected: &Expected,
+        max_bytes: u64,
     ) -> Result<(Finished, Option<String>), Trouble> {
         let offset = partial.length();
-        let begun = match cloud.download(&found.url, offset).await {
+        let begun = match source.ask(url, offset).await {
             // The host does not do ranges, or not this one: from the beginning, then.
             Err(DownloadError::Refused {
                 status: StatusCode::RANGE_NOT_SATISFIABLE,
-            }) if offset > 0 => cloud.download(&found.url, 0).await,
+            }) if offset > 0 => source.ask(url, 0).await,
             other => other,
         };
         let mut download = begun?;
@@ -178,7 +216,7 @@ impl Fetch {
             let begin_at = download.offset;
             move || write(partial, begin_at, receiver)
         });
-        let received = receive(&mut download, &chunks, expected, self.config.max_bytes).await;
+        let received = receive(&mut download, &chunks, expected, max_bytes).await;
         drop(chunks);
         let written = writer
             .await
@@ -200,11 +238,18 @@ impl Fetch {
         Ok((finished, mime_type))
     }
 
-    async fn publish(&self, finished: Finished, id: Uuid) -> Result<(), Trouble> {
+    pub(super) async fn put(
+        &self,
+        finished: Finished,
+        id: Uuid,
+        shelf: Shelf,
+    ) -> Result<(), Trouble> {
         let store: Store = self.store.clone();
-        blocking(move || store.publish(finished, id))
-            .await
-            .map_err(Trouble::Storage)
+        let put = move || match shelf {
+            Shelf::Public => store.publish(finished, id),
+            Shelf::Private => store.hold(finished, id),
+        };
+        blocking(put).await.map_err(Trouble::Storage)
     }
 }
 
@@ -318,13 +363,4 @@ fn is_page(mime_type: Option<&str>) -> bool {
     mime_type.is_some_and(|mime_type| {
         mime_type.starts_with("text/html") || mime_type.starts_with("application/json")
     })
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(io::Error::other)
-        .and_then(|result| result)
 }

@@ -28,7 +28,16 @@ pub(super) enum Reading {
 }
 
 pub(super) fn make(scene: &Scene, id: &str, source: Source) -> String {
-    let expiry = now() + scene.behaviour().url_lifetime.as_secs();
+    let expiry = now(scene) + scene.behaviour().url_lifetime.as_secs();
+    made(scene, id, source, expiry)
+}
+
+/// As in a notification that was long under way: it is dead.
+pub(super) fn made_long_ago(scene: &Scene, id: &str) -> String {
+    made(scene, id, Source::Notification, now(scene) - 60)
+}
+
+fn made(scene: &Scene, id: &str, source: Source, expiry: u64) -> String {
     let hash = signature(scene, id, expiry);
     let origin = &scene.media_origin;
     let source = match source {
@@ -55,7 +64,7 @@ pub(super) fn read(scene: &Scene, uri: &Uri) -> Reading {
     if uri.path() != PATH || hash != signature(scene, &id, expiry) {
         return Reading::Forged;
     }
-    if now() < expiry {
+    if now(scene) < expiry {
         Reading::Good
     } else {
         Reading::Expired
@@ -76,8 +85,9 @@ fn signature(scene: &Scene, id: &str, expiry: u64) -> String {
     format!("ATt{}", BASE64_URL_SAFE_NO_PAD.encode(tag))
 }
 
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+/// By Meta's clock, in Unix seconds.
+pub(super) fn now(scene: &Scene) -> u64 {
+    let here = SystemTime::now().duration_since(UNIX_EPOCH);
+    let here = here.map_or(0, |since| since.as_secs());
+    here.saturating_add_signed(scene.behaviour().clock_ahead_s)
 }

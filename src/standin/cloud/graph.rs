@@ -18,7 +18,7 @@ use super::super::medium::{Content, Medium};
 use super::super::refusal::{self, Peer};
 use super::super::stage::Arrival;
 use super::super::wire::Wire;
-use super::{FileSize, Scene, address, messages, node, profile};
+use super::{FileSize, Scene, address, messages, node, notify, profile, webhook};
 
 const API_VERSION: HeaderName = HeaderName::from_static("facebook-api-version");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-fb-request-id");
@@ -31,10 +31,7 @@ pub(super) async fn enter(
     wire: Wire,
 ) -> Response<Body> {
     if scene.stage.controls(&request) {
-        return match control_medium(&request) {
-            Some(id) => add_medium(&scene, id, request).await,
-            None => scene.stage.control(request).await,
-        };
+        return controlled(&scene, request).await;
     }
     let target = Target::of(request.method(), request.uri(), &scene);
     let (head, body) = request.into_parts();
@@ -50,8 +47,7 @@ pub(super) async fn enter(
             object: &target.object,
         },
     };
-    let healthy =
-        |request: Request<_>| std::future::ready(answer(&scene, &target, &request, &bytes));
+    let healthy = async |request: Request<_>| answer(&scene, &target, &request, &bytes).await;
     let mut response = scene.stage.answer(arrival, &wire, request, healthy).await;
     dress(&mut response, &scene, &target.version);
     response
@@ -73,10 +69,17 @@ impl Target {
             .to_owned();
         let object = segments.next().unwrap_or_default().to_owned();
         let is_number = object == scene.options.phone_number_id;
+        let is_account = object == scene.options.business_account_id;
         let edge: Vec<&str> = segments.collect();
         let hop = match *method {
             Method::GET | Method::POST if is_number && edge == [profile::EDGE] => Hop::Profile,
             Method::POST if is_number && edge == [messages::EDGE] => Hop::Message,
+            Method::GET | Method::POST | Method::DELETE
+                if is_account && edge == [webhook::EDGE] =>
+            {
+                Hop::Subscription
+            }
+            Method::POST if is_number && edge.is_empty() => Hop::Webhook,
             _ if !edge.is_empty() || object.is_empty() => Hop::Unknown,
             Method::GET if object == "debug_token" => Hop::Token,
             Method::GET if is_number => Hop::Number,
@@ -100,7 +103,7 @@ fn is_version(segment: &str) -> bool {
         .is_some_and(|(major, minor)| major.parse::<u32>().is_ok() && minor.parse::<u32>().is_ok())
 }
 
-fn answer(
+async fn answer(
     scene: &Scene,
     target: &Target,
     request: &Request<Full<Bytes>>,
@@ -120,6 +123,8 @@ fn answer(
         Hop::Profile if request.method() == Method::GET => profile::read(scene, uri),
         Hop::Profile => profile::change(scene, body),
         Hop::Message => messages::take(body),
+        Hop::Webhook => webhook::of_number(scene, body).await,
+        Hop::Subscription => webhook::of_account(scene, request.method(), body).await,
         Hop::Lookup if scene.may_see(uri) => lookup(scene, &target.object),
         Hop::Delete if scene.may_see(uri) && scene.shelf.remove(&target.object) => {
             refusal::graph_json(StatusCode::OK, &json!({"success": true}))
@@ -211,11 +216,20 @@ fn dress(response: &mut Response<Body>, scene: &Scene, version: &str) {
     );
 }
 
-/// `PUT /_standin/media/{id}`: the id.
-fn control_medium(request: &Request<Incoming>) -> Option<String> {
-    let resource = request.uri().path().strip_prefix(control::PREFIX)?;
-    let id = resource.strip_prefix("media/")?;
-    (request.method() == Method::PUT && !id.is_empty()).then(|| id.to_owned())
+/// What only this stand-in can be told: `PUT /_standin/media/{id}` and `POST /_standin/notify`.
+async fn controlled(scene: &Arc<Scene>, request: Request<Incoming>) -> Response<Body> {
+    let resource = request.uri().path().trim_start_matches(control::PREFIX);
+    match (request.method(), resource.strip_prefix("media/")) {
+        (&Method::PUT, Some(id)) if !id.is_empty() => {
+            let id = id.to_owned();
+            add_medium(scene, id, request).await
+        }
+        (&Method::POST, _) if resource == "notify" => {
+            let bytes = whole_body(request.into_body()).await.unwrap_or_default();
+            notify::play(scene, &bytes).await
+        }
+        _ => scene.stage.control(request).await,
+    }
 }
 
 async fn add_medium(scene: &Scene, id: String, request: Request<Incoming>) -> Response<Body> {

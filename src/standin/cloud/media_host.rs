@@ -1,4 +1,5 @@
-//! The media host: serves bytes to whoever has a living URL, the token and a name.
+//! The media host: serves bytes to whoever has a living URL, the token and a name. What advertisements show lies here
+//! as well, in the open.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,6 +22,9 @@ use super::graph::{bearer, names_itself};
 use super::shelf::Kept;
 use super::{Ranges, Scene};
 
+/// Below this is what everybody may see, by the id of its medium.
+const OPEN: &str = "/open/";
+
 /// Answers one request, once there is a scene.
 pub(super) async fn enter(
     scene: &mut watch::Receiver<Option<Arc<Scene>>>,
@@ -35,15 +39,23 @@ pub(super) async fn enter(
     let Some(scene) = scene else {
         return body::empty(StatusCode::SERVICE_UNAVAILABLE);
     };
-    let medium = address::medium(request.uri());
+    let open = request.uri().path().strip_prefix(OPEN).map(str::to_owned);
+    let hop = match open {
+        Some(_) => Hop::Picture,
+        None => Hop::Download,
+    };
+    let medium = open.or_else(|| address::medium(request.uri()));
     let arrival = Arrival {
-        hop: Hop::Download,
+        hop,
         medium: medium.as_deref(),
         body: bytes::Bytes::new(),
         peer: Peer::MediaHost,
     };
     let healthy = |request: Request<Incoming>| {
-        std::future::ready(answer(&scene, medium.as_deref(), &request))
+        std::future::ready(match hop {
+            Hop::Picture => shown(&scene, medium.as_deref(), &request),
+            _ => answer(&scene, medium.as_deref(), &request),
+        })
     };
     scene.stage.answer(arrival, &wire, request, healthy).await
 }
@@ -64,6 +76,19 @@ fn answer(scene: &Scene, medium: Option<&str>, request: &Request<Incoming>) -> R
     }
     match medium.and_then(|id| scene.shelf.get(id)) {
         Some(kept) => serve(&kept, behaviour.ranges, headers),
+        None => Peer::MediaHost.refuses(404),
+    }
+}
+
+/// The URL of what an advertisement shows.
+pub(super) fn open_url(origin: &str, id: &str) -> String {
+    format!("{origin}{OPEN}{id}")
+}
+
+/// Without a token, for anybody.
+fn shown(scene: &Scene, medium: Option<&str>, request: &Request<Incoming>) -> Response<Body> {
+    match medium.and_then(|id| scene.shelf.get(id)) {
+        Some(kept) => serve(&kept, Ranges::Honoured, request.headers()),
         None => Peer::MediaHost.refuses(404),
     }
 }

@@ -1,7 +1,5 @@
 //! Messages: taken, counted, and refused when they hold what Meta does not know.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -10,6 +8,7 @@ use super::super::body::Body;
 use super::super::fault::Hop;
 use super::super::log::Log;
 use super::super::refusal;
+use super::wamid::{self, Author};
 
 pub(super) const EDGE: &str = "messages";
 
@@ -63,7 +62,7 @@ pub(super) fn take(body: &Bytes) -> Response<Body> {
         &json!({
             "messaging_product": "whatsapp",
             "contacts": [{"input": to, "wa_id": wa_id}],
-            "messages": [{"id": message_id(&wa_id)}],
+            "messages": [{"id": wamid::fresh(&wa_id, Author::Business)}],
         }),
     )
 }
@@ -128,13 +127,4 @@ fn unknown(object: &Value, is_known: impl Fn(&str) -> bool) -> Option<String> {
     let mut keys = object.as_object()?.keys();
     let odd = keys.find(|key| !is_known(key))?;
     Some(format!("Unexpected key \"{odd}\""))
-}
-
-/// As the recorded ones: the number, a mark, and a random rest.
-fn message_id(wa_id: &str) -> String {
-    let mut bytes = vec![0x1c, 0x18];
-    bytes.extend_from_slice(wa_id.as_bytes());
-    bytes.extend_from_slice(&[0x15, 0x02, 0x00, 0x11, 0x18]);
-    bytes.extend_from_slice(uuid::Uuid::new_v4().simple().to_string().as_bytes());
-    format!("wamid.{}", BASE64_STANDARD.encode(bytes))
 }

@@ -1,17 +1,21 @@
 //! Meta's Cloud API as far as the bridge needs it: the Graph host (`graph`) and the host behind the short-lived URLs (`media_host`), on a port each.
 //! `address` makes and checks those URLs, `shelf` keeps the media,
-//! `node` answers questions about the number and the token, `profile` keeps the business profile, `messages` takes messages.
+//! `node` answers questions about the number and the token, `profile` keeps the business profile, `messages` takes messages
+//! (`wamid` names them), `webhook` knows where notifications go, `notify` makes them.
 
 mod address;
 mod graph;
 mod media_host;
 mod messages;
 mod node;
+pub mod notify;
 mod options;
 mod profile;
 mod shelf;
 #[cfg(test)]
 mod tests;
+mod wamid;
+mod webhook;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,9 +29,13 @@ use super::log::{Log, Seen};
 use super::medium::Medium;
 use super::server::Server;
 use super::stage::Stage;
-pub use options::{Behaviour, CloudOptions, FileSize, Ranges};
+use notify::Notifier;
+pub use notify::{Attachment, Delivery, NotifiedUrl, Signed};
+pub use options::{Behaviour, CloudOptions, FileSize, Notifying, Ranges};
 use profile::Kept;
 use shelf::Shelf;
+use tokio_util::sync::DropGuard;
+use webhook::Webhooks;
 
 /// A running Cloud. Dropping it ends it at once.
 #[derive(Debug)]
@@ -35,6 +43,8 @@ pub struct Cloud {
     scene: Arc<Scene>,
     graph: Server,
     media_host: Server,
+    /// Ends the notifications under way.
+    _notifying: DropGuard,
 }
 
 /// What both hosts share.
@@ -44,6 +54,8 @@ struct Scene {
     behaviour: Mutex<Behaviour>,
     shelf: Shelf,
     profile: Kept,
+    webhooks: Webhooks,
+    notifier: Notifier,
     /// Scheme and authority of the media host.
     media_origin: String,
     stage: Stage,
@@ -72,15 +84,20 @@ impl Cloud {
             },
         )
         .await?;
+        let stage = Stage::new(options.control);
+        let notifier = Notifier::new(&options, stage.faults.clone())?;
+        let notifying = notifier.stopping();
         let scene = Arc::new(Scene {
             behaviour: Mutex::new(options.behaviour.clone()),
             shelf: Shelf::default(),
             profile: Kept::default(),
+            webhooks: Webhooks::default(),
+            notifier,
             media_origin: options
                 .media_origin
                 .clone()
                 .unwrap_or_else(|| media_host.url()),
-            stage: Stage::new(options.control),
+            stage,
             options,
         });
         announce.send_replace(Some(scene.clone()));
@@ -95,6 +112,7 @@ impl Cloud {
             scene,
             graph,
             media_host,
+            _notifying: notifying,
         })
     }
 
@@ -116,6 +134,16 @@ impl Cloud {
     /// The token that is good now.
     pub fn access_token(&self) -> String {
         self.scene.behaviour().access_token
+    }
+
+    /// What notifications are signed with.
+    pub fn app_secret(&self) -> &str {
+        &self.scene.options.app_secret
+    }
+
+    /// What webhooks are asked for when they are to say that they are wanted.
+    pub fn verify_token(&self) -> &str {
+        &self.scene.options.verify_token
     }
 
     /// Changes what Meta chooses, from the next request on.
@@ -147,6 +175,11 @@ impl Cloud {
             id,
             address::Source::Notification,
         ))
+    }
+
+    /// A URL of a medium as an advertisement has it: good for ever and for everybody.
+    pub fn open_url(&self, id: &str) -> String {
+        media_host::open_url(&self.scene.media_origin, id)
     }
 
     /// Replaces the business profile by these fields; what is not among them is not set.

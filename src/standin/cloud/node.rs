@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 
 use super::super::body::Body;
 use super::super::refusal;
-use super::{Scene, address};
+use super::{Scene, address, webhook};
 
 /// The phone number, or the fields of it that were asked for.
 pub(super) fn number(scene: &Scene, uri: &Uri) -> Response<Body> {
     let id = &scene.options.phone_number_id;
-    let node = json!({
+    let mut node = json!({
         "id": id,
         "verified_name": "Stand-in",
         "display_phone_number": scene.options.display_phone_number,
@@ -27,6 +27,7 @@ pub(super) fn number(scene: &Scene, uri: &Uri) -> Response<Body> {
     let Some(fields) = address::parameter(uri, "fields") else {
         return refusal::graph_json(StatusCode::OK, &node);
     };
+    node[webhook::FIELD] = scene.webhooks.told();
     // The id is always there, asked for or not.
     let wanted = |name: &str| fields.split(',').any(|field| field.trim() == name) || name == "id";
     let chosen: Map<String, Value> = node

@@ -23,6 +23,14 @@ pub struct CloudOptions {
     pub business_account_id: String,
     /// The number itself, as Meta displays it.
     pub display_phone_number: String,
+    /// What notifications are signed with.
+    pub app_secret: String,
+    /// What the operator told Meta to ask webhooks for.
+    pub verify_token: String,
+    /// Certificate and key in PEM that are shown to webhooks which ask for one (mutual TLS).
+    pub client_certificate: Option<Vec<u8>>,
+    /// Certificates in PEM that webhooks may have beside those that everybody trusts.
+    pub webhook_ca: Option<Vec<u8>>,
     /// What can be changed later as well.
     pub behaviour: Behaviour,
     /// Whether `/_standin/` is served, on the Graph port.
@@ -39,6 +47,10 @@ impl Default for CloudOptions {
             phone_number_id: "106540352242922".to_owned(),
             business_account_id: "102290129340398".to_owned(),
             display_phone_number: "+1 555-093-4873".to_owned(),
+            app_secret: "standin-app-secret".to_owned(),
+            verify_token: "standin-verify-token".to_owned(),
+            client_certificate: None,
+            webhook_ca: None,
             behaviour: Behaviour::default(),
             control: false,
         }
@@ -56,6 +68,10 @@ pub struct Behaviour {
     pub file_size: FileSize,
     /// What the media host does with `Range`.
     pub ranges: Ranges,
+    /// How many seconds Meta's clock is ahead of this machine's.
+    pub clock_ahead_s: i64,
+    /// How it notifies.
+    pub notifying: Notifying,
 }
 
 impl Default for Behaviour {
@@ -65,6 +81,34 @@ impl Default for Behaviour {
             url_lifetime: Duration::from_secs(300),
             file_size: FileSize::Number,
             ranges: Ranges::Honoured,
+            clock_ahead_s: 0,
+            notifying: Notifying::default(),
+        }
+    }
+}
+
+/// How Meta posts notifications. It says nothing of its pauses but that they grow.
+#[derive(Debug, Clone)]
+pub struct Notifying {
+    /// Whether JSON is escaped as Graph does: slashes, and whatever is not ASCII.
+    pub escaped: bool,
+    /// How long a webhook may take for one answer.
+    pub patience: Duration,
+    /// The pauses after failures; the last one repeats.
+    pub pauses: Vec<Duration>,
+    /// After so many attempts a notification is lost.
+    pub attempts: usize,
+}
+
+impl Default for Notifying {
+    fn default() -> Self {
+        Self {
+            escaped: true,
+            patience: Duration::from_secs(20),
+            pauses: [0, 50, 100, 200, 400, 800]
+                .map(Duration::from_millis)
+                .to_vec(),
+            attempts: 200,
         }
     }
 }

@@ -30,6 +30,15 @@ impl Shelf {
         self.lock().get(id).cloned()
     }
 
+    /// The first id, in the order of ids, of a medium of this type.
+    pub(super) fn any_of(&self, mime_type: &str) -> Option<String> {
+        let media = self.lock();
+        let fitting = media
+            .iter()
+            .filter(|(_, kept)| kept.medium.mime_type == mime_type);
+        fitting.map(|(id, _)| id.clone()).min()
+    }
+
     pub(super) fn remove(&self, id: &str) -> bool {
         self.lock().remove(id).is_some()
     }

@@ -31,6 +31,8 @@ pub enum Hop {
     Lookup,
     /// Cloud: the download from the short-lived URL.
     Download,
+    /// Cloud's media host: what an advertisement shows.
+    Picture,
     /// Cloud: a deletion of a medium.
     Delete,
     /// Cloud: a question about the phone number.
@@ -41,6 +43,12 @@ pub enum Hop {
     Profile,
     /// Cloud: a message, or the mark that one was read.
     Message,
+    /// Cloud: where the notifications of the number go, changed.
+    Webhook,
+    /// Cloud: the subscription of the app to the account, read or changed.
+    Subscription,
+    /// Cloud: a notification that it makes. `reset` loses the answer, `wrong-bytes` spoils the signature.
+    Notification,
     /// On-prem: a login.
     Login,
     /// On-prem: everything but the login; tell routes apart by their path.
@@ -100,11 +108,11 @@ pub enum Fault {
     Redirect(String),
     /// This peer's way to say that the thing does not exist.
     NotFound,
-    /// A callback is never made.
+    /// A callback or notification is never made.
     Silent,
-    /// A callback is made twice.
+    /// A callback or notification is made twice.
     Twice,
-    /// A callback is made only when those that are held are let go.
+    /// A callback or notification is made only when those that are held are let go.
     Held,
     /// A callback names another type.
     MimeType(String),

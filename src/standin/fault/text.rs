@@ -193,14 +193,18 @@ impl fmt::Display for When {
     }
 }
 
-const HOPS: [(&str, Hop); 11] = [
+const HOPS: [(&str, Hop); 15] = [
     ("lookup", Hop::Lookup),
     ("download", Hop::Download),
+    ("picture", Hop::Picture),
     ("delete", Hop::Delete),
     ("number", Hop::Number),
     ("token", Hop::Token),
     ("profile", Hop::Profile),
     ("message", Hop::Message),
+    ("webhook", Hop::Webhook),
+    ("subscription", Hop::Subscription),
+    ("notification", Hop::Notification),
     ("login", Hop::Login),
     ("route", Hop::Route),
     ("callback", Hop::Callback),

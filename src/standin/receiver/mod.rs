@@ -1,13 +1,15 @@
 //! The integration's webhook: takes callbacks, remembers them, and misbehaves on request.
 
+mod strict;
+
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use tokio::sync::{Mutex, watch};
@@ -24,6 +26,8 @@ use super::stage::{Arrival, Stage};
 use super::tls::Tls;
 use super::wire::Wire;
 
+pub use strict::objections;
+
 /// How to start a [`Receiver`].
 #[derive(Debug, Clone)]
 pub struct ReceiverOptions {
@@ -33,6 +37,8 @@ pub struct ReceiverOptions {
     pub tls: Option<Tls>,
     /// Name and password that callbacks must bring.
     pub basic_auth: Option<(String, String)>,
+    /// Whether callbacks that a real integration would not understand are answered 400.
+    pub strict: bool,
     /// Whether `/_standin/` is served.
     pub control: bool,
 }
@@ -43,6 +49,7 @@ impl Default for ReceiverOptions {
             listen: ANY_PORT,
             tls: None,
             basic_auth: None,
+            strict: false,
             control: false,
         }
     }
@@ -95,6 +102,8 @@ pub struct Receiver {
 struct Scene {
     stage: Stage,
     basic_auth: Option<(String, String)>,
+    /// What was not understood; `None`: everything is.
+    objections: Option<Lock<Vec<String>>>,
     status: AtomicU16,
     held: watch::Sender<bool>,
     in_flight: AtomicUsize,
@@ -107,6 +116,7 @@ impl Receiver {
         let scene = Arc::new(Scene {
             stage: Stage::new(options.control),
             basic_auth: options.basic_auth,
+            objections: options.strict.then(Lock::default),
             status: AtomicU16::new(200),
             held: watch::Sender::new(false),
             in_flight: AtomicUsize::new(0),
@@ -181,6 +191,12 @@ impl Receiver {
         self.scene.most_in_flight.load(Ordering::SeqCst)
     }
 
+    /// Why callbacks were answered 400, since the start; always empty unless it is strict.
+    pub fn objections(&self) -> Vec<String> {
+        let objections = self.scene.objections.as_ref();
+        objections.map_or_else(Vec::new, |objections| kept(objections).clone())
+    }
+
     /// The faults.
     pub fn faults(&self) -> &Faults {
         &self.scene.stage.faults
@@ -232,10 +248,23 @@ async fn answer(scene: &Scene, request: Request<Full<Bytes>>) -> Response<Body> 
     }
     // The sender lives in the scene, so this ends only by a release.
     let _ = scene.held.subscribe().wait_for(|held| !held).await;
+    if let Some(objections) = &scene.objections {
+        let Ok(body) = request.into_body().collect().await;
+        let mut found = self::objections(&body.to_bytes());
+        if !found.is_empty() {
+            kept(objections).append(&mut found);
+            return Peer::Receiver.refuses(400);
+        }
+    }
     match scene.status.load(Ordering::Relaxed) {
         200 => body::empty(StatusCode::OK),
         status => Peer::Receiver.refuses(status),
     }
+}
+
+/// A panic elsewhere does not spoil a list of texts.
+fn kept(objections: &Lock<Vec<String>>) -> MutexGuard<'_, Vec<String>> {
+    objections.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Counts a callback while it waits for its answer, however it ends.

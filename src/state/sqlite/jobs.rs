@@ -6,8 +6,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{number_at, row_limit};
+use super::telling;
 use super::writer::Tx;
-use super::{media, telling};
 use crate::ids::NumberName;
 use crate::state::{Enqueued, Job, JobId, NewJob, Queue, Settlement, Timestamp};
 
@@ -139,16 +139,9 @@ pub(super) fn settle(
             unblock(tx, queue, &number, lane.as_deref())?;
             telling::close(tx, *pair, *tell, now)?;
         }
-        Settlement::Done {
-            medium,
-            follow_up,
-            offer,
-        } => {
+        Settlement::Done { follow_up, offer } => {
             // Those that wait in the lane were accepted before whatever follows.
             unblock(tx, queue, &number, lane.as_deref())?;
-            if let Some(medium) = medium {
-                media::put(tx, medium)?;
-            }
             for job in follow_up {
                 insert(tx, job, now)?;
             }
@@ -284,6 +277,7 @@ pub(super) fn code(queue: Queue) -> i64 {
         Queue::Fetch => 0,
         Queue::Callback => 1,
         Queue::Compare => 2,
+        Queue::Notification => 3,
     }
 }
 

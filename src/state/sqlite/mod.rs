@@ -3,14 +3,17 @@
 //! The rule that must not break: a write is answered only after the commit that holds it was synced. `writer.rs`
 //! says how writes share commits; `jobs.rs`, `operators.rs`, `media.rs` and `users.rs` hold the queries of the methods
 //! here. What belongs to moving from one side to the other is whole in a file each, methods and queries: `cutover.rs`,
-//! `pairs.rs` (with `telling.rs`), `comparisons.rs` and `baselines.rs`.
+//! `pairs.rs` (with `telling.rs`), `comparisons.rs` and `baselines.rs`; so is what belongs to notifications: `events.rs`
+//! and `kept.rs`.
 
 mod baselines;
 mod checkpoint;
 mod columns;
 mod comparisons;
 mod cutover;
+mod events;
 mod jobs;
+mod kept;
 mod media;
 mod open;
 mod operators;
@@ -277,13 +280,16 @@ impl Sqlite {
             .await
     }
 
-    /// Removes what is past: sessions, revocations, the memory of media that failed, and pairs closed long ago.
+    /// Removes what is past: sessions, revocations, the memory of media that failed, pairs closed long ago, and events
+    /// that cannot come again.
     pub async fn sweep(&self, now: Timestamp) -> Result<(), StateError> {
         self.in_batches(move |tx| users::expire(tx, now, BATCH))
             .await?;
         self.in_batches(move |tx| media::forgive(tx, now, BATCH))
             .await?;
         self.in_batches(move |tx| pairs::sweep(tx, now, BATCH))
+            .await?;
+        self.in_batches(move |tx| events::forget(tx, now, BATCH))
             .await?;
         Ok(())
     }

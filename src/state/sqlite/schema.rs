@@ -12,13 +12,13 @@ pub(super) const APPLICATION_ID: i32 = 0x5741_4252;
 pub(super) const VERSION: u32 = STEPS.len() as u32;
 
 // `jobs.state`: 0 ready, 1 leased, 2 blocked (an earlier job of its lane is unfinished), 3 buried.
-// `media.fate`: 0 known, 1 stored, 2 failed.
+// `media.fate`: 0 known, 1 stored, 2 failed, 3 held (here, but not published).
 // `pairs.owed`: requests that no callback has told, see `state/pair.rs`.
 //
 // Every accepted job writes the table, `jobs_by_state` and, with a key or a lane, one index more. That is the cost
 // of an acknowledgement, so think twice before adding an index. `jobs_by_state` carries leases, due times and
 // the backlog at once. Ids are never used twice (AUTOINCREMENT): a worker that settles late must not hit another job.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -214,6 +214,51 @@ CREATE TRIGGER baselines_come AFTER INSERT ON baselines
     BEGIN UPDATE baseline_total SET count = count + 1; END;
 CREATE TRIGGER baselines_go AFTER DELETE ON baselines
     BEGIN UPDATE baseline_total SET count = count - 1; END;
+",
+    "
+CREATE TABLE media_by_their_ids (
+    number TEXT NOT NULL,
+    uuid BLOB NOT NULL,
+    cloud_id TEXT,
+    kind TEXT,
+    mime_type TEXT,
+    sha256 BLOB,
+    length INTEGER,
+    fate INTEGER NOT NULL,
+    error TEXT,
+    until INTEGER,
+    about TEXT,
+    PRIMARY KEY (number, uuid)
+) STRICT, WITHOUT ROWID;
+INSERT INTO media_by_their_ids
+    SELECT number, uuid, cloud_id, kind, mime_type, sha256, length, fate, error, until, NULL FROM media;
+DROP TABLE media;
+ALTER TABLE media_by_their_ids RENAME TO media;
+CREATE UNIQUE INDEX media_by_cloud_id ON media (number, cloud_id) WHERE cloud_id IS NOT NULL;
+CREATE INDEX media_failed ON media (until) WHERE fate = 2;
+
+CREATE TABLE seen (
+    id INTEGER PRIMARY KEY,
+    key BLOB NOT NULL UNIQUE,
+    at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE aliases (
+    number TEXT NOT NULL,
+    told TEXT NOT NULL,
+    cloud TEXT NOT NULL,
+    PRIMARY KEY (number, told)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE kept (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    number TEXT,
+    kind TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    sealed INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
 ",
 ];
 

@@ -159,9 +159,19 @@ fn context(message: &Source<'_>, notes: &mut Notes) -> Result<Option<Value>, Ref
         return Ok(None);
     };
     let id = context.need_text("message_id")?;
-    notes.message_id(context.at("message_id"), id);
+    let id = message_id(id, context.at("message_id"), notes);
     context.note_others(&[&["message_id"]], notes);
     Ok(Some(json!({"message_id": id})))
+}
+
+/// Cloud's id for one that the integration keeps. Another one may stand for itself: Cloud knows better.
+fn message_id(id: &str, field: String, notes: &mut Notes) -> String {
+    super::message_id::to_cloud(id).unwrap_or_else(|| {
+        if !id.starts_with("wamid.") {
+            notes.add(field, Loss::MessageId);
+        }
+        id.to_owned()
+    })
 }
 
 fn text(message: &Source<'_>, notes: &mut Notes) -> Result<Value, Refusal> {
@@ -197,7 +207,7 @@ fn location(location: &Source<'_>, notes: &mut Notes) -> Result<Value, Refusal> 
 
 fn reaction(reaction: &Source<'_>, notes: &mut Notes) -> Result<Value, Refusal> {
     let id = reaction.need_text("message_id")?;
-    notes.message_id(reaction.at("message_id"), id);
+    let id = message_id(id, reaction.at("message_id"), notes);
     reaction.note_others(&[&["message_id", "emoji"]], notes);
     Ok(json!({"message_id": id, "emoji": reaction.text("emoji")?.unwrap_or_default()}))
 }

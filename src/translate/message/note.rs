@@ -24,7 +24,7 @@ pub enum Loss {
     Caption,
     /// The id of a medium at the old client, which Cloud does not know.
     MediaId,
-    /// The id of a message at the old client, which Cloud does not know.
+    /// The id of a message that is of neither side's form.
     MessageId,
     /// Keys that the old client ignored as well.
     Ignored,
@@ -56,13 +56,6 @@ impl Notes {
             field: field.into(),
             loss,
         });
-    }
-
-    /// Cloud's own message ids say so themselves.
-    pub(super) fn message_id(&mut self, field: String, id: &str) {
-        if !id.starts_with("wamid.") {
-            self.add(field, Loss::MessageId);
-        }
     }
 
     pub(super) fn into_vec(self) -> Vec<Note> {

@@ -1,7 +1,8 @@
-//! Cloud as the recordings show it, on the wire; the faults are in `faults`, profile and messages in `business`.
+//! Cloud as the recordings show it, on the wire; the faults are in `faults`, profile and messages in `business`, notifications in `notify`.
 
 mod business;
 mod faults;
+mod notify;
 
 use std::time::Duration;
 

@@ -96,7 +96,6 @@ fn a_lane_runs_one_job_at_a_time_in_order_and_a_buried_one_lets_it_go_on() {
             .settle(
                 b[0].id,
                 Settlement::Done {
-                    medium: None,
                     follow_up,
                     offer: None,
                 },
@@ -119,7 +118,6 @@ fn a_job_settled_twice_has_its_consequences_once() {
         state.enqueue(job("a")).await.unwrap();
         let id = lease(&state, 1).await[0].id;
         let finish = || Settlement::Done {
-            medium: None,
             follow_up: vec![job("next")],
             offer: None,
         };

@@ -5,8 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::super::{Sqlite, schema};
-use super::{all, block_on, job, lease, payloads};
-use crate::state::{Examined, OpenError, RunTime};
+use super::{all, block_on, job, lease, number, payloads};
+use crate::ids::MediaId;
+use crate::state::{Examined, Fate, OpenError, RunTime};
+use uuid::Uuid;
 
 fn refusal(path: &Path) -> OpenError {
     match Sqlite::open(path) {
@@ -128,7 +130,7 @@ fn a_newer_schema_is_refused() {
         refusal(&path),
         OpenError::TooNew {
             found: 77,
-            known: 2,
+            known: 3,
             ..
         }
     ));
@@ -142,6 +144,7 @@ fn a_state_of_the_first_version_is_brought_up_with_all_it_holds() {
     schema::migrate_to(&mut conn, 0, 1).unwrap();
     conn.execute_batch(
         "INSERT INTO jobs (queue, number, state, due_at, created_at, payload) VALUES (0, 'support', 1, 5, 5, x'61');
+        INSERT INTO media VALUES ('support', '1761991787669262', x'00000000000000000000000000000007', 'voice', 'audio/ogg', NULL, 9, 1, NULL, NULL);
         INSERT INTO secrets VALUES ('salt', x'07');",
     )
     .unwrap();
@@ -154,6 +157,14 @@ fn a_state_of_the_first_version_is_brought_up_with_all_it_holds() {
             assert_eq!(payloads(&lease(&state, 9).await), ["a"]);
             assert_eq!(state.secret("salt", 1).await.unwrap(), [7]);
             assert_eq!(state.run_time().await.unwrap(), RunTime::default());
+            let id = MediaId::parse("1761991787669262").unwrap();
+            let medium = state
+                .medium(&number("support"), &id)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!((medium.id, medium.length), (Uuid::from_u128(7), Some(9)));
+            assert_eq!(medium.fate, Fate::Stored);
             state.close().await;
         }
         Sqlite::open(&fresh).unwrap().close().await;

@@ -6,6 +6,7 @@ mod agreement;
 mod comparing;
 mod cutover;
 mod engine;
+mod events;
 mod files;
 mod model;
 mod pairs;
@@ -38,7 +39,6 @@ fn job(payload: &str) -> NewJob {
 
 fn done() -> Settlement {
     Settlement::Done {
-        medium: None,
         follow_up: Vec::new(),
         offer: None,
     }

@@ -134,16 +134,9 @@ impl Model {
         };
         match settlement {
             Settlement::Paired { .. } => unreachable!("`telling.rs` settles pairs"),
-            Settlement::Done {
-                medium,
-                follow_up,
-                offer,
-            } => {
+            Settlement::Done { follow_up, offer } => {
                 let (record, _) = self.jobs.remove(&id).unwrap();
                 self.unblock(&record.job);
-                if let Some(medium) = medium {
-                    self.put_medium(medium);
-                }
                 let callback = offer.and_then(|offer| offer.callback);
                 for job in follow_up.into_iter().chain(callback) {
                     self.enqueue(job);
@@ -222,8 +215,8 @@ impl Model {
     }
 
     pub(super) fn put_medium(&mut self, medium: Medium) {
-        self.media
-            .insert((medium.number.clone(), medium.cloud_id.clone()), medium);
+        let cloud_id = medium.cloud_id.clone().unwrap();
+        self.media.insert((medium.number.clone(), cloud_id), medium);
     }
 
     pub(super) fn sweep(&mut self, now: Timestamp) {

@@ -270,7 +270,6 @@ fn a_fetch_is_asked_for_again_once_the_pair_was_told() {
             let job = super::lease(&state, 9).await.remove(0);
             let offer = Some(Box::new(offer("1", Cloud, body)));
             let settlement = Settlement::Done {
-                medium: None,
                 follow_up: Vec::new(),
                 offer,
             };

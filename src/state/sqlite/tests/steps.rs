@@ -56,7 +56,12 @@ fn media() -> impl Strategy<Value = Medium> {
         error: onprem::Error::MEDIA_DOWNLOAD.with("x"),
         until,
     });
-    let fate = prop_oneof![Just(Fate::Known), Just(Fate::Stored), failed];
+    let fate = prop_oneof![
+        Just(Fate::Known),
+        Just(Fate::Stored),
+        Just(Fate::Held),
+        failed
+    ];
     (numbers(), "[1-3]", weighted(0.5, any::<[u8; 32]>()), fate).prop_map(
         |(number, cloud_id, sha256, fate)| {
             let cloud_id = CloudMediaId::parse(&cloud_id).unwrap();
@@ -66,12 +71,13 @@ fn media() -> impl Strategy<Value = Medium> {
             Medium {
                 number,
                 id,
-                cloud_id,
+                cloud_id: Some(cloud_id),
                 kind,
                 mime_type: None,
                 sha256,
                 length,
                 fate,
+                about: None,
             }
         },
     )
@@ -93,8 +99,8 @@ fn offers() -> impl Strategy<Value = Box<Offer>> {
 fn settlements() -> impl Strategy<Value = Settlement> {
     let reason = || "[a-z]{3}";
     prop_oneof![
-        2 => (weighted(0.5, media()), vec(new_jobs(), 0..3), weighted(0.2, offers()))
-            .prop_map(|(medium, follow_up, offer)| Settlement::Done { medium, follow_up, offer }),
+        2 => (vec(new_jobs(), 0..3), weighted(0.2, offers()))
+            .prop_map(|(follow_up, offer)| Settlement::Done { follow_up, offer }),
         1 => (moments(), reason(), weighted(0.5, any::<[u8; 2]>())).prop_map(|(due_at, reason, payload)| {
             Settlement::Retry { due_at, reason, payload: payload.map(|payload| payload.to_vec()) }
         }),

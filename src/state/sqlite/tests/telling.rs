@@ -101,7 +101,6 @@ impl World {
                 self.state.enqueue(job("fetch")).await.unwrap();
                 let job = lease(&self.state, 1).await.remove(0);
                 let settlement = Settlement::Done {
-                    medium: None,
                     follow_up: Vec::new(),
                     offer: Some(Box::new(offer)),
                 };

@@ -61,7 +61,7 @@ fn what_is_past_is_not_seen_and_a_sweep_removes_it() {
     let failed = Medium {
         number: number("support"),
         id: Uuid::from_u128(7),
-        cloud_id: cloud_id.clone(),
+        cloud_id: Some(cloud_id.clone()),
         kind: Some(onprem::media::Kind::Voice),
         mime_type: Some("audio/ogg; codecs=opus".to_owned()),
         sha256: Some([9; 32]),
@@ -70,6 +70,7 @@ fn what_is_past_is_not_seen_and_a_sweep_removes_it() {
             error: onprem::Error::MEDIA_UNKNOWN.with("gone"),
             until: Timestamp(20),
         },
+        about: None,
     };
     block_on(async {
         for (token, until) in [(1, 10), (2, 20), (3, 30)] {
