@@ -1,12 +1,12 @@
 //! The id spaces of both APIs, and the message that a message id names.
 //!
-//! An on-prem message id and a wamid are two encodings of one triple: the user's number, who sent it, the message key.
+//! A message is named by its wamid: what an on-prem message id names as well can be read out of it.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::MediaId;
+use crate::ids::{MediaId, message};
 
 /// An id space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +37,10 @@ impl Space {
 
 /// The space of a well-formed id, and what it names where that can be read.
 pub(super) fn of(text: &str) -> Option<(Space, Option<String>)> {
-    if let Some(rest) = text.strip_prefix("wamid.") {
-        let bytes = STANDARD_NO_PAD.decode(rest.trim_end_matches('=')).ok()?;
-        return Some((Space::CloudMessage, wamid(&bytes)));
+    if let Some(coded) = text.strip_prefix("wamid.") {
+        STANDARD_NO_PAD.decode(coded.trim_end_matches('=')).ok()?;
+        let named = message::to_onprem(text).map(|_| text.to_owned());
+        return Some((Space::CloudMessage, named));
     }
     if let Some(id) = MediaId::parse(text) {
         let space = match id {
@@ -49,62 +50,8 @@ pub(super) fn of(text: &str) -> Option<(Space, Option<String>)> {
         };
         return Some((space, None));
     }
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    onprem(&bytes).map(|message| (Space::OnPremMessage, Some(message)))
-}
-
-/// `00` or `80`, `11`, count of BCD bytes (`80` added when the number of digits is odd), BCD, `02`, length, key.
-fn onprem(bytes: &[u8]) -> Option<String> {
-    let (&[from, 0x11, count], rest) = bytes.split_first_chunk()? else {
-        return None;
-    };
-    let from = match from {
-        0x00 => "user",
-        0x80 => "us",
-        _ => return None,
-    };
-    let (packed, rest) = rest.split_at_checked(usize::from(count & 0x7f))?;
-    let (&[0x02, length], key) = rest.split_first_chunk()? else {
-        return None;
-    };
-    let mut digits: Vec<u8> = packed
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 0x0f])
-        .collect();
-    if count & 0x80 != 0 && digits.pop() != Some(0x0f) {
-        return None;
-    }
-    if key.len() != usize::from(length) || digits.iter().any(|digit| *digit > 9) {
-        return None;
-    }
-    let digits: String = digits
-        .into_iter()
-        .map(|digit| char::from(b'0' + digit))
-        .collect();
-    let key: String = key.iter().map(|byte| format!("{byte:02X}")).collect();
-    Some(format!("{from}/{digits}/{key}"))
-}
-
-/// The compact Thrift form: `1c 18 <length> <digits> 15 02 00`, `11` or `12`, `18 <length> <key in hex> 00`.
-fn wamid(bytes: &[u8]) -> Option<String> {
-    let (digits, rest) = text(bytes.strip_prefix(&[0x1c, 0x18])?)?;
-    let (&from, rest) = rest.strip_prefix(&[0x15, 0x02, 0x00])?.split_first()?;
-    let from = match from {
-        0x11 => "us",
-        0x12 => "user",
-        _ => return None,
-    };
-    let (key, rest) = text(rest.strip_prefix(&[0x18])?)?;
-    let is_hex = key.len() % 2 == 0 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-    (rest == [0] && is_hex && is_number)
-        .then(|| format!("{from}/{digits}/{}", key.to_ascii_uppercase()))
-}
-
-fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let (&length, rest) = bytes.split_first()?;
-    let (text, rest) = rest.split_at_checked(usize::from(length))?;
-    Some((std::str::from_utf8(text).ok()?, rest))
+    let named = message::to_cloud(text)?;
+    Some((Space::OnPremMessage, Some(named)))
 }
 
 #[cfg(test)]

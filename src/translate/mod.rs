@@ -7,7 +7,6 @@ pub mod contact;
 pub mod health;
 pub mod media;
 pub mod message;
-pub mod message_id;
 pub mod notification;
 pub mod profile;
 

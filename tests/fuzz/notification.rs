@@ -9,7 +9,7 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use waba_bridge::cloud::notification::{Event, split};
 use waba_bridge::config::{self, Number};
 use waba_bridge::standin::receiver::objections;
-use waba_bridge::translate::message_id::{to_cloud, to_onprem};
+use waba_bridge::ids::message::{to_cloud, to_onprem};
 use waba_bridge::translate::notification::{Fates, Fetched, Rules, read};
 
 const NUMBER: &str = "

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;
-use waba_bridge::translate::message_id::{to_cloud, to_onprem};
+use waba_bridge::ids::message::{to_cloud, to_onprem};
 
 /// As Cloud writes ids: Thrift's compact form in base64.
 fn wamid(digits: &str, ours: bool, key: &[u8]) -> String {

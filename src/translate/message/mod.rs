@@ -166,7 +166,7 @@ fn context(message: &Source<'_>, notes: &mut Notes) -> Result<Option<Value>, Ref
 
 /// Cloud's id for one that the integration keeps. Another one may stand for itself: Cloud knows better.
 fn message_id(id: &str, field: String, notes: &mut Notes) -> String {
-    super::message_id::to_cloud(id).unwrap_or_else(|| {
+    crate::ids::message::to_cloud(id).unwrap_or_else(|| {
         if !id.starts_with("wamid.") {
             notes.add(field, Loss::MessageId);
         }

@@ -7,8 +7,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use super::raw::{self, Raw, shapes};
 use super::{Alias, Rules};
 use crate::config::{MessageIds, UsernameUsers};
+use crate::ids::message;
 use crate::onprem::callback;
-use crate::translate::message_id;
 
 shapes! {
     /// An element of `contacts`.
@@ -52,7 +52,7 @@ impl<'a> Names<'_, 'a> {
         if self.rules.compat.message_ids == MessageIds::Cloud {
             return said;
         }
-        match message_id::to_onprem(&said) {
+        match message::to_onprem(&said) {
             Some(told) => Cow::Owned(told),
             None => {
                 self.remember(Alias {

@@ -11,8 +11,8 @@ use super::time::{Time, time};
 use super::{Identity, Reading, Rules, Silence, Verdict};
 use crate::cloud::notification::Event;
 use crate::config::{Compat, Played};
+use crate::ids::message;
 use crate::onprem::callback::{self, Callback, Conversation, Origin, Pricing, Recipient};
-use crate::translate::message_id;
 
 /// The models of pricing that readers have heard of. Some read them into a closed list.
 const MODELS: [&str; 3] = ["CBP", "NBP", "PMP"];
@@ -176,7 +176,7 @@ fn recipients<'a>(
 ) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
     let root = people::said_of_any(status.recipient_id)
         .or_else(|| people::said(status.recipient_user_id))
-        .or_else(|| message_id::customer(id).map(Cow::Owned));
+        .or_else(|| message::customer(id).map(Cow::Owned));
     let Some(member) = people::said(status.recipient_participant_id) else {
         let root = names.person(root?);
         return Some((root.clone(), root));

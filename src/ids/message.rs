@@ -39,7 +39,7 @@ pub fn to_cloud(id: &str) -> Option<String> {
 }
 
 /// The phone number of the customer in one of Cloud's ids.
-pub(super) fn customer(wamid: &str) -> Option<String> {
+pub fn customer(wamid: &str) -> Option<String> {
     let coded = wamid.strip_prefix(PREFIX)?;
     let parts = read_cloud(&decoded(&STANDARD, coded)?)?;
     String::from_utf8(parts.digits).ok()

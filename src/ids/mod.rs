@@ -1,5 +1,7 @@
 //! Checked identifiers: a string that passed a constructor here is never checked again.
 
+pub mod message;
+
 use std::fmt;
 use std::sync::Arc;
 
