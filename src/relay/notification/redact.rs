@@ -5,6 +5,8 @@ use serde_json::Value;
 
 /// The keys whose values name types.
 const NAMING: [&str; 4] = ["type", "status", "field", "object"];
+/// Within these, a type is what people call a number or an address.
+const PEOPLE: &str = "contacts";
 /// Longer than any of Meta's words.
 const LONGEST_WORD: usize = 40;
 /// An error's number is shorter than a phone number.
@@ -18,6 +20,7 @@ pub(super) fn redact(raw: &[u8]) -> Vec<u8> {
         Ok(value) => serde_json::to_vec(&Redacted {
             key: "",
             value: &value,
+            is_named: true,
         }),
         Err(_) => serde_json::to_vec(&length(raw.len())),
     }
@@ -29,11 +32,19 @@ pub(super) fn redact(raw: &[u8]) -> Vec<u8> {
 struct Redacted<'a> {
     key: &'a str,
     value: &'a Value,
+    /// Whether types in it are of Meta's naming.
+    is_named: bool,
 }
 
 impl Serialize for Redacted<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let key = self.key;
+        let is_named = self.is_named && key != PEOPLE;
+        let within = |key, value| Redacted {
+            key,
+            value,
+            is_named,
+        };
         match self.value {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(value) => serializer.serialize_bool(*value),
@@ -43,19 +54,19 @@ impl Serialize for Redacted<'_> {
                     .filter(|code| key == "code" && *code < CODES);
                 serializer.serialize_u64(code.unwrap_or(0))
             }
-            Value::String(text) if NAMING.contains(&key) && is_word(text) => {
+            Value::String(text) if is_named && NAMING.contains(&key) && is_word(text) => {
                 serializer.serialize_str(text)
             }
             Value::String(text) => serializer.serialize_str(&length(text.chars().count())),
             Value::Array(values) => {
-                serializer.collect_seq(values.iter().map(|value| Redacted { key, value }))
+                serializer.collect_seq(values.iter().map(|value| within(key, value)))
             }
             Value::Object(fields) => serializer.collect_map(fields.iter().map(|(key, value)| {
                 let shown = match is_word(key) {
                     true => key.clone(),
                     false => length(key.chars().count()),
                 };
-                (shown, Redacted { key, value })
+                (shown, within(key, value))
             })),
         }
     }
@@ -105,6 +116,17 @@ mod tests {
                 "errors": [{"code": 131051, "title": "…(2)"}, {"code": 0}],
                 "status": "…(7)",
             })
+        );
+    }
+
+    #[test]
+    fn what_a_customer_calls_a_number_is_no_type() {
+        let contact = json!({"phones": [{"type": "mum", "phone": "15550001111"}]});
+        let event = json!({"type": "contacts", "contacts": [contact]});
+        let contact = json!({"phones": [{"type": "…(3)", "phone": "…(11)"}]});
+        assert_eq!(
+            redacted(&event),
+            json!({"type": "contacts", "contacts": [contact]})
         );
     }
 
@@ -178,6 +200,15 @@ mod tests {
                 for word in text.split_whitespace().filter(|word| word.len() > 4 && !is_word(word)) {
                     prop_assert!(!shown.contains(word), "{} in {}", word, shown);
                 }
+            }
+        }
+
+        #[test]
+        fn what_is_written_in_small_letters_goes_too(words in prop::collection::vec("[a-z]{5,12}", 1..5)) {
+            let event = json!({"type": "text", "text": {"body": words.join(" ")}, "to": words[0]});
+            let shown = redacted(&event).to_string();
+            for word in words {
+                prop_assert!(!shown.contains(&word), "{} in {}", word, shown);
             }
         }
 
