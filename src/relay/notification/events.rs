@@ -29,6 +29,8 @@ use crate::translate::notification::{
 pub const UNREADABLE_CHANGE: &str = "unreadable_change";
 /// The kind of a whole notification that cannot.
 pub const UNREADABLE_BODY: &str = "unreadable_body";
+/// The reason why an event is kept that nobody was told of in any form.
+pub(super) const UNREADABLE: &str = "unreadable";
 
 /// One number, as its events need it.
 pub struct Number {
@@ -190,7 +192,7 @@ impl Events {
             Verdict::Tell => None,
             Verdict::TellUnknown => Some("told as unknown"),
             Verdict::Silent(Silence::Unheard) => Some("unknown, nobody can be told"),
-            Verdict::Unreadable => Some("unreadable"),
+            Verdict::Unreadable => Some(UNREADABLE),
         };
         if matches!(reading.verdict, Verdict::Tell | Verdict::TellUnknown) {
             self.work(number, event, &reading, mark, &mut new);

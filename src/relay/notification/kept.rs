@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::events::{Events, Number, UNREADABLE_BODY, UNREADABLE_CHANGE};
+use super::events::{Events, Number, UNREADABLE, UNREADABLE_BODY, UNREADABLE_CHANGE};
 use super::seal::Sealed;
 use crate::cloud::notification::{Batch, Event, split};
 use crate::state::{KeptRow, NewEvent, StateError};
@@ -112,25 +112,28 @@ impl Kept {
                 let whole = whole.next().ok_or(Refused::StillUnknown)?;
                 self.retake(id, number, &whole).await
             }
-            _ => {
-                let event = self.again(number, &body)?;
-                match self.events.state.redrive_kept(id, event).await? {
-                    true => Ok(1),
-                    false => Err(Refused::Unknown),
-                }
-            }
+            _ => self.again(&row, number, &body).await,
         }
     }
 
-    /// What is to be done with an event that could be taken apart.
-    fn again(&self, number: &Number, body: &[u8]) -> Result<NewEvent, Refused> {
+    /// Takes in an event that could be taken apart.
+    async fn again(&self, row: &KeptRow, number: &Number, body: &[u8]) -> Result<usize, Refused> {
         let event = Event::read(body).ok_or(Refused::StillUnknown)?;
         let reading = notification::read(&event, number.rules());
         match reading.verdict {
             Verdict::Tell => {
                 let mut new = NewEvent::default();
                 self.events.work(number, &event, &reading, None, &mut new);
-                Ok(new)
+                match self.events.state.redrive_kept(row.id, new).await? {
+                    true => Ok(1),
+                    false => Err(Refused::Unknown),
+                }
+            }
+            // Nobody was told of it in any form. A later version may know more, so it is kept once more.
+            Verdict::TellUnknown if row.kept.reason == UNREADABLE => {
+                self.events.take_in(number, &[event]).await?;
+                self.events.state.drop_kept(row.id).await?;
+                Ok(1)
             }
             Verdict::Silent(Silence::Setting | Silence::NoCounterpart) => {
                 Err(Refused::NothingToTell)

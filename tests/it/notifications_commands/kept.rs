@@ -62,6 +62,11 @@ async fn restarted_with(world: &mut World, line: &str) {
 
 /// Leaves these in the state, as a version did that knew less, and starts the bridge again.
 async fn left_behind(world: &mut World, kept: Vec<(&str, Vec<u8>)>) {
+    left_behind_as(world, "told as unknown", kept).await;
+}
+
+/// The same, for this reason.
+async fn left_behind_as(world: &mut World, reason: &str, kept: Vec<(&str, Vec<u8>)>) {
     world.bridge.signal("KILL");
     world.bridge.exit().await;
     let state = State::open(&world.bridge.folder.path().join("state/bridge.db")).unwrap();
@@ -78,7 +83,7 @@ async fn left_behind(world: &mut World, kept: Vec<(&str, Vec<u8>)>) {
         let kept = NewKept {
             number: NumberName::parse("support"),
             kind: kind.to_owned(),
-            reason: "told as unknown".to_owned(),
+            reason: reason.to_owned(),
             sealed,
             body,
         };
@@ -207,6 +212,35 @@ async fn what_is_understood_by_now_is_told_with_its_medium() {
     assert_eq!(world.bridge.get(&path, &token).await.status(), 200);
     assert_eq!(ask(&world, &["kept", "--json"]).await.json(), json!([]));
     assert_eq!(ask(&world, &["redrive", &id]).await.code, 1);
+}
+
+#[tokio::test]
+async fn what_nobody_was_told_of_is_told_as_unknown_and_stays_kept() {
+    let mut world = world().await;
+    let poll = json!({"type": "poll", "poll": {"question": "What is new?"}});
+    let value = world.cloud.inbound(KERRY, poll);
+    world.keep_private(&value);
+    let event =
+        json!({"part": "message", "body": value["messages"][0], "contacts": value["contacts"]});
+    let left = ("message", event.to_string().into_bytes());
+    left_behind_as(&mut world, "unreadable", vec![left]).await;
+    let id = ask(&world, &["kept", "--json"]).await.json()[0]["id"].to_string();
+    let said = ask(&world, &["redrive", &id]).await;
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (0, "1 event is taken in again\n"),
+        "{}",
+        said.err
+    );
+    let message = world.message().await["messages"][0].clone();
+    assert_eq!(message["type"], "unknown");
+    let rows = ask(&world, &["kept", "--json"]).await.json();
+    assert_eq!(rows.as_array().unwrap().len(), 1, "{rows}");
+    assert_eq!(rows[0]["reason"], "told as unknown");
+    // It was told by now, so it is not told the same once more.
+    let again = ask(&world, &["redrive", &rows[0]["id"].to_string()]).await;
+    assert_eq!(again.code, 1);
+    assert!(again.err.contains("this version cannot tell it either"));
 }
 
 #[tokio::test]
