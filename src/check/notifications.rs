@@ -6,9 +6,10 @@ use url::Url;
 use uuid::Uuid;
 
 use super::report::Finding;
-use crate::backend::cloud::{Client, Cloud};
+use crate::backend::cloud::{Client, Cloud, WebhookError};
 use crate::backend::intake::{Answered, Doorstep};
 use crate::backend::trouble::Trouble;
+use crate::cloud::webhook::is_at;
 use crate::config::{self, Config, Number};
 
 const CHECK: &str = "notifications";
@@ -168,12 +169,28 @@ async fn subscription(cloud: &config::Cloud, client: &Client, own: &Url) -> Opti
         }
     };
     let subscribe = "waba-bridge notifications subscribe, once this bridge is to have them";
+    let is_own = |uri: &str| is_at(uri, own);
     Some(match (webhooks.in_force(), has_secret) {
-        (Some((level, uri)), true) if uri == own.as_str() => Finding::ok(
-            SUBSCRIPTION,
-            format!("the {}'s webhook is this bridge", level.shown()),
-        ),
-        (Some((_, uri)), false) if uri == own.as_str() => Finding::fail(
+        (Some((level, uri)), true) if is_own(uri) => match is_subscribed(&asked, cloud).await {
+            Ok(false) => Finding::warn(
+                SUBSCRIPTION,
+                format!(
+                    "the {}'s webhook is this bridge, but the app is not subscribed to the account",
+                    level.shown()
+                ),
+                subscribe,
+            ),
+            Ok(true) => Finding::ok(
+                SUBSCRIPTION,
+                format!("the {}'s webhook is this bridge", level.shown()),
+            ),
+            Err(error) => {
+                let found =
+                    format!("whether the app is subscribed to the account is not known: {error}");
+                Finding::warn(SUBSCRIPTION, found, error.remedy())
+            }
+        },
+        (Some((_, uri)), false) if is_own(uri) => Finding::fail(
             SUBSCRIPTION,
             "Meta posts notifications to this bridge, which refuses them: app_secret is not set",
             "set app_secret in [numbers.cloud] to the secret of Meta's app (App settings, Basic)",
@@ -188,6 +205,14 @@ async fn subscription(cloud: &config::Cloud, client: &Client, own: &Url) -> Opti
         }
         (None, true) => Finding::warn(SUBSCRIPTION, "no webhook is in force", subscribe),
     })
+}
+
+/// Without the account's id nobody can ask, and the webhook itself is all that is known.
+async fn is_subscribed(asked: &Cloud, cloud: &config::Cloud) -> Result<bool, WebhookError> {
+    match &cloud.business_account_id {
+        Some(account) => asked.is_app_subscribed(account).await,
+        None => Ok(true),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Where notifications go, as Graph tells it and is told.
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 /// The longest address that Meta takes, in characters.
 pub const LONGEST_URI: usize = 200;
@@ -59,6 +60,11 @@ impl Level {
             Self::App => "app",
         }
     }
+}
+
+/// Whether a webhook is this one. People write the same address in several ways.
+pub fn is_at(uri: &str, own: &Url) -> bool {
+    Url::parse(uri).is_ok_and(|uri| uri == *own)
 }
 
 impl Configuration {
@@ -169,6 +175,24 @@ mod tests {
             Some((Level::App, "https://a"))
         );
         assert_eq!(configuration(r#"{"id":"1"}"#).in_force(), None);
+    }
+
+    #[test]
+    fn an_address_is_the_same_however_it_is_written() {
+        let own = Url::parse("https://bridge.example/cloud").unwrap();
+        for (uri, is_own) in [
+            ("https://bridge.example/cloud", true),
+            ("HTTPS://Bridge.Example:443/cloud", true),
+            ("http://bridge.example/cloud", false),
+            ("https://bridge.example:8443/cloud", false),
+            ("https://bridge.example/cloud?of=account", false),
+            ("https://bridge.example/cloud/", false),
+            ("https://bridge.example/Cloud", false),
+            ("bridge.example/cloud", false),
+            ("", false),
+        ] {
+            assert_eq!(is_at(uri, &own), is_own, "{uri}");
+        }
     }
 
     #[test]

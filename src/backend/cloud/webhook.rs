@@ -45,10 +45,14 @@ impl Cloud {
         self.change("", None).await
     }
 
-    /// The apps that are notified of the account.
-    pub async fn subscriptions(&self, account: &str) -> Result<Subscriptions, WebhookError> {
+    /// Whether the token's app is notified of the account; where Meta does not say which app it is, whether any is.
+    pub async fn is_app_subscribed(&self, account: &str) -> Result<bool, WebhookError> {
         let url = self.url(&format!("{account}/subscribed_apps"));
-        self.ask_about_webhooks(self.client.http.get(url)).await
+        let apps = self.ask_about_webhooks::<Subscriptions>(self.client.http.get(url));
+        let (apps, token) = tokio::join!(apps, self.token());
+        let token = token.ok().and_then(|answer| answer.said.ok());
+        let app = token.and_then(|token| token.data.app_id);
+        Ok(apps?.has(app.as_deref()))
     }
 
     /// Has the token's app notified of the account. Takes away a webhook that the app had for this account, so only for
@@ -99,11 +103,11 @@ impl WebhookError {
             return "let this machine reach Meta (outbound https, DNS), and try again; `notifications status` shows what is in force";
         };
         match (refusal.code(), &refusal.class) {
-            (Some(190 | 104), _) => {
+            (Some(0 | 104 | 190), _) => {
                 "the token is refused: make a token of a system user with whatsapp_business_messaging and \
                  whatsapp_business_management in Meta's business settings, and put it where access_token says"
             }
-            (Some(0 | 3 | 10 | 200..=299), _) => {
+            (Some(3 | 10 | 200..=299), _) => {
                 "give the token whatsapp_business_management, and its system user the WhatsApp account, in Meta's \
                  business settings"
             }

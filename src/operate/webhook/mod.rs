@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{Failure, UNWRITTEN, block_on};
 use crate::backend::cloud::{Client, Cloud, WebhookError};
-use crate::cloud::webhook::{Configuration, LONGEST_URI, Level};
+use crate::cloud::webhook::{Configuration, LONGEST_URI, Level, is_at};
 use crate::config::{self, Config};
 
 pub use status::{Whither, status};
@@ -118,15 +118,9 @@ impl Asked {
         self.cloud.webhooks().await.map_err(|error| told(&error))
     }
 
-    /// The app that the token is of, where Meta says it.
-    async fn app(&self) -> Option<String> {
-        self.cloud.token().await.ok()?.said.ok()?.data.app_id
-    }
-
     /// Subscribes the app to the account unless it is already; says whether it had to.
     async fn subscribe_app(&self, account: &str) -> Result<bool, WebhookError> {
-        let (apps, app) = tokio::join!(self.cloud.subscriptions(account), self.app());
-        if apps?.has(app.as_deref()) {
+        if self.cloud.is_app_subscribed(account).await? {
             return Ok(false);
         }
         self.cloud.subscribe_app(account).await?;
@@ -174,7 +168,7 @@ pub fn subscribe(target: &Target, json: bool, out: &mut dyn Write) -> Result<(),
 fn replaced(before: &Configuration, own: &Url, name: &str) -> Vec<String> {
     let back = format!("waba-bridge notifications unsubscribe --number {name}");
     match before.in_force() {
-        Some((Level::Number, uri)) if uri == own.as_str() => {
+        Some((Level::Number, uri)) if is_at(uri, own) => {
             vec!["they did so before; Meta has asked the bridge again, and it agrees".to_owned()]
         }
         Some((Level::Number, uri)) => vec![
@@ -204,7 +198,7 @@ pub fn unsubscribe(target: &Target, json: bool, out: &mut dyn Write) -> Result<(
         let before = asked.webhooks().await?;
         let removed = match before.at(Level::Number) {
             None => false,
-            Some(uri) if uri == own.as_str() => {
+            Some(uri) if is_at(uri, own) => {
                 let removed = asked.cloud.remove_webhook().await;
                 removed.map_err(|error| told(&error).context("the webhook is still there"))?;
                 true

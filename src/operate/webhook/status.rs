@@ -4,10 +4,11 @@ use std::io::Write;
 
 use anyhow::Context;
 use serde_json::json;
+use url::Url;
 
 use super::super::table::{bare_table, shown};
 use super::{Asked, Failure, Target, UNWRITTEN, block_on, levels, told};
-use crate::cloud::webhook::{Configuration, Level};
+use crate::cloud::webhook::{Configuration, Level, is_at};
 
 /// Where notifications go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,9 @@ pub enum Whither {
 struct Facts<'a> {
     webhooks: &'a Configuration,
     /// This bridge.
-    own: Option<&'a str>,
+    own: Option<&'a Url>,
+    /// Whether anybody takes notifications at all.
+    listens: bool,
     has_app_secret: bool,
     has_verify_token: bool,
     /// Whether the app is subscribed to the account; `None`: the account is not known.
@@ -37,7 +40,7 @@ struct Obstacle {
 
 impl Facts<'_> {
     fn is_own(&self, uri: &str) -> bool {
-        self.own == Some(uri)
+        self.own.is_some_and(|own| is_at(uri, own))
     }
 
     fn obstacles(&self) -> Vec<Obstacle> {
@@ -53,11 +56,17 @@ impl Facts<'_> {
                 "no webhook is in force".to_owned(),
                 "waba-bridge notifications subscribe",
             ),
-            (Some(own), Some((_, uri))) if uri != own => add(
+            (Some(own), Some((_, uri))) if !is_at(uri, own) => add(
                 format!("the webhook in force is not this bridge, {own}"),
                 "waba-bridge notifications subscribe",
             ),
             (Some(_), Some(_)) => {}
+        }
+        if !self.listens {
+            add(
+                "[intake] listen is \"\", so nobody takes notifications".to_owned(),
+                "set it",
+            );
         }
         if !self.has_app_secret {
             add(
@@ -82,7 +91,8 @@ pub fn status(target: &Target, json: bool, out: &mut dyn Write) -> Result<Whithe
         block_on(async { tokio::try_join!(asked.webhooks(), is_subscribed(&asked)) })?;
     let facts = Facts {
         webhooks: &webhooks,
-        own: asked.own.as_ref().map(url::Url::as_str),
+        own: asked.own.as_ref(),
+        listens: asked.listens,
         has_app_secret: !asked.identity.app_secrets.is_empty(),
         has_verify_token: asked.identity.verify_token.is_some(),
         is_subscribed,
@@ -104,9 +114,8 @@ async fn is_subscribed(asked: &Asked) -> anyhow::Result<Option<bool>> {
     let Some(account) = &asked.identity.business_account_id else {
         return Ok(None);
     };
-    let (apps, app) = tokio::join!(asked.cloud.subscriptions(account), asked.app());
-    let apps = apps.map_err(|error| told(&error))?;
-    Ok(Some(apps.has(app.as_deref())))
+    let is_subscribed = asked.cloud.is_app_subscribed(account).await;
+    Ok(Some(is_subscribed.map_err(|error| told(&error))?))
 }
 
 fn text(name: &str, facts: &Facts<'_>, obstacles: &[Obstacle]) -> String {
@@ -159,7 +168,7 @@ fn document(name: &str, facts: &Facts<'_>, obstacles: &[Obstacle]) -> serde_json
     let obstacles: Vec<_> = obstacles.collect();
     json!({
         "number": name,
-        "url": facts.own,
+        "url": facts.own.map(Url::as_str),
         "webhooks": levels(facts.webhooks),
         "in_force": facts.webhooks.in_force().map(|(level, _)| level.as_str()),
         "app_secret": facts.has_app_secret,

@@ -1,6 +1,6 @@
 //! What `check` says of notifications.
 
-use super::{PUBLIC_URL, SECRET, TOKEN, known, told, world};
+use super::{ACCOUNT, PUBLIC_URL, SECRET, TOKEN, WABA, known, told, world};
 
 const ONLINE: [&str; 2] = ["check", "--online"];
 
@@ -25,6 +25,22 @@ async fn the_way_in_is_tried_from_outside() {
     let said = known(&world, &ONLINE, &[(SECRET, "")]).await;
     assert_eq!(said.code, 1);
     said.line(&["FAIL", "webhook subscription", "app_secret is not set"]);
+}
+
+#[tokio::test]
+async fn without_an_app_on_the_account_nothing_comes() {
+    let world = world().await;
+    let said = known(&world, &["notifications", "subscribe"], &[]).await;
+    assert_eq!(said.code, 0, "{}", said.err);
+    let account = [(ACCOUNT, WABA)];
+    let said = known(&world, &ONLINE, &account).await;
+    let line = said.line(&["warn", "support: webhook subscription", "not subscribed"]);
+    assert!(line.contains("-> waba-bridge notifications subscribe"));
+    let said = known(&world, &["notifications", "subscribe"], &account).await;
+    assert_eq!(said.code, 0, "{}", said.err);
+    let said = known(&world, &ONLINE, &account).await;
+    said.line(&["ok", "support: webhook subscription", "is this bridge"]);
+    assert!(!said.out.contains("not subscribed"), "{}", said.out);
 }
 
 #[tokio::test]

@@ -12,6 +12,9 @@ const KERRY: &str = "16315551234";
 /// The webhook of the app, where nobody listens.
 const OLD: &str = "http://127.0.0.1:9/app";
 
+/// The stand-in's account.
+const WABA: &str = "102290129340398";
+
 const PUBLIC_URL: &str = "WABA_BRIDGE__INTAKE__PUBLIC_URL";
 const TOKEN: &str = "WABA_BRIDGE__NUMBERS__SUPPORT__CLOUD__VERIFY_TOKEN";
 const SECRET: &str = "WABA_BRIDGE__NUMBERS__SUPPORT__CLOUD__APP_SECRET";

@@ -2,14 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{ACCOUNT, KERRY, OLD, PUBLIC_URL, SECRET, TOKEN, known, origin, told, world};
+use super::{ACCOUNT, KERRY, OLD, PUBLIC_URL, SECRET, TOKEN, WABA, known, origin, told, world};
 use crate::harness::{VERIFY_TOKEN, World};
 
 const STATUS: [&str; 4] = ["notifications", "status", "--number", "support"];
 const SUBSCRIBE: [&str; 4] = ["notifications", "subscribe", "--number", "support"];
 const UNSUBSCRIBE: [&str; 4] = ["notifications", "unsubscribe", "--number", "support"];
-/// The stand-in's account.
-const WABA: &str = "102290129340398";
 
 /// Has somebody else change something at Graph.
 async fn post(world: &World, object: &str, body: &Value) {
@@ -109,6 +107,19 @@ async fn somebody_else_s_webhook_is_shown_and_not_taken_away() {
     said.line(&["to go back: have the system behind that webhook set it again"]);
 }
 
+/// As people write them in Meta's dashboard.
+#[tokio::test]
+async fn a_webhook_is_known_however_it_is_written() {
+    let world = world().await;
+    let written = format!("{}/cloud", origin(&world)).replacen("http://", "HTTP://", 1);
+    let answer = json!({"webhook_configuration": {"application": written}});
+    let fault = format!("number:body=200,{answer}:next=1");
+    world.cloud.faults().push_lines(&fault).unwrap();
+    let said = known(&world, &STATUS, &[]).await;
+    said.line(&["webhook of the app", &written, "in force, this bridge"]);
+    assert_eq!(said.code, 0, "{}", said.out);
+}
+
 #[tokio::test]
 async fn everything_that_is_missing_is_said_with_its_remedy() {
     let world = world().await;
@@ -127,6 +138,14 @@ async fn everything_that_is_missing_is_said_with_its_remedy() {
     assert_eq!(said.code, 3, "{}", said.err);
     said.line(&["app_secret", "not configured"]);
     said.line(&["public_url is not set"]);
+
+    let deaf = [("WABA_BRIDGE__INTAKE__LISTEN", "")];
+    assert_eq!(known(&world, &SUBSCRIBE, &[]).await.code, 0);
+    assert_eq!(known(&world, &STATUS, &[]).await.code, 0);
+    let said = known(&world, &STATUS, &deaf).await;
+    assert_eq!(said.code, 3, "{}", said.out);
+    let line = said.line(&["[intake] listen is \"\""]);
+    assert!(line.contains("-> set "), "{line}");
 
     let label = "a".repeat(60);
     let long = format!("https://{label}.{label}.{label}.example");
@@ -173,6 +192,10 @@ async fn what_meta_refuses_is_said_with_its_remedy() {
         (
             "webhook:expired-token:next=1",
             ["code 190", "the token is refused"],
+        ),
+        (
+            r#"webhook:body=401,{"error":{"code":0}}:next=1"#,
+            ["code 0", "the token is refused"],
         ),
         (
             r#"webhook:body=403,{"error":{"code":200}}:next=1"#,
