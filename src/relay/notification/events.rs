@@ -90,16 +90,27 @@ impl Events {
     /// What is about a number of ours and signed by another app is refused, so that Meta brings it again until the
     /// operator has mended the secret; what is about a number of nobody's would come for days, and is let go.
     pub async fn accept(&self, signed: Signed<'_>, batch: Batch<'_>) -> Result<(), Refused> {
-        let mut groups = Vec::with_capacity(batch.groups.len());
+        // All that is about one number goes into one commit, however many changes Meta made of it.
+        let mut by_number: Vec<(&Number, Vec<&Event<'_>>)> = Vec::new();
         for group in &batch.groups {
-            match self.numbers.get(group.phone_number_id.as_ref()) {
-                Some(number) if signed.is_good_for(number.index) => groups.push((number, group)),
+            let number = match self.numbers.get(group.phone_number_id.as_ref()) {
+                Some(number) if signed.is_good_for(number.index) => number,
                 Some(_) => return Err(Unsigned.into()),
-                None => self.metrics.unknown_number(),
+                None => {
+                    self.metrics.unknown_number();
+                    continue;
+                }
+            };
+            match by_number
+                .iter_mut()
+                .find(|(known, _)| known.index == number.index)
+            {
+                Some((_, events)) => events.extend(&group.events),
+                None => by_number.push((number, group.events.iter().collect())),
             }
         }
-        for (number, group) in groups {
-            self.take_in(number, &group.events).await?;
+        for (number, events) in by_number {
+            self.take_in(number, &events).await?;
         }
         for raw in &batch.unreadable {
             let raw = raw.get().as_bytes();
@@ -112,7 +123,7 @@ impl Events {
     pub(super) async fn take_in(
         &self,
         number: &Number,
-        events: &[Event<'_>],
+        events: &[&Event<'_>],
     ) -> Result<(), StateError> {
         // Sends that begin after this have not been told of by what is here.
         let mark = number.sends.mark();

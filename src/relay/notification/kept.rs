@@ -131,7 +131,7 @@ impl Kept {
             }
             // Nobody was told of it in any form. A later version may know more, so it is kept once more.
             Verdict::TellUnknown if row.kept.reason == UNREADABLE => {
-                self.events.take_in(number, &[event]).await?;
+                self.events.take_in(number, &[&event]).await?;
                 self.events.state.drop_kept(row.id).await?;
                 Ok(1)
             }
@@ -162,7 +162,8 @@ impl Kept {
         let groups = groups.ok_or(Refused::NoNumber)?;
         let mut count = 0;
         for (number, events) in groups {
-            self.events.take_in(number, events).await?;
+            let events = events.iter().collect::<Vec<_>>();
+            self.events.take_in(number, &events).await?;
             count += events.len();
         }
         self.events.state.drop_kept(id).await?;
