@@ -5,7 +5,7 @@ Once with a receiver that hangs, so that nothing but taking in happens, and once
 
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .acks import hanging_server, open_state, start_bare
 from .bridge import Bridge, without_onprem
@@ -22,6 +22,8 @@ MOST_PER_S = 20_000
 @dataclass(frozen=True)
 class Run:
     posted: Posted
+    # Of the server while notifications came, each.
+    cpu_us: float
     # Events per second from the first POST to the last callback.
     delivered: float | None = None
 
@@ -29,12 +31,12 @@ class Run:
 def run(bench, report):
     with start_bare(bench) as bare, hanging_server() as hanging_url:
         contestants = {
-            "bare hyper": lambda: Run(post(bench, bare.port, repeat=True)),
+            "bare hyper": lambda: post(bench, bare, bare.port, repeat=True),
             "bridge": lambda: take_in(bench, hanging_url),
             "bridge, callbacks made meanwhile": lambda: deliver(bench, hanging_url),
         }
         results = bench.play(contestants)
-    columns = ["server", "acknowledged/s", "p50 (ms)", "p99 (ms)", "delivered/s"]
+    columns = ["server", "acknowledged/s", "p50 (ms)", "p99 (ms)", "CPU each (us)", "delivered/s"]
     report.table(columns, [row(name, runs) for name, runs in results.items()])
     bare, alone, busy = ([one.posted.rate for one in runs] for runs in results.values())
     report.goals(
@@ -54,35 +56,50 @@ def row(name, runs):
         spread([one.posted.rate for one in runs], 0),
         spread([one.posted.p50_ms for one in runs]),
         spread([one.posted.p99_ms for one in runs]),
+        spread([one.cpu_us for one in runs], 0),
         spread(delivered, 0) if delivered else "",
     ]
 
 
-def post(bench, port, **plan):
-    events = bench.seconds * MOST_PER_S
-    with Meta(bench, port, contacts=CONTACTS, events=events, seconds=bench.seconds, **plan) as meta:
-        return meta.posted()
+def post(bench, server, port, **plan):
+    with notify(bench, port, **plan) as meta:
+        return watch(server, meta)
+
+
+def watch(server, meta):
+    used = server.cpu_seconds()
+    posted = meta.posted()
+    return Run(posted, (server.cpu_seconds() - used) / posted.requests * 1e6)
+
+
+def notify(bench, port, **plan):
+    return Meta(bench, port, contacts=CONTACTS, events=bench.seconds * MOST_PER_S, seconds=bench.seconds, **plan)
 
 
 def take_in(bench, hanging_url):
     """The bridge is killed at the end, and its state must then hold every acknowledged event."""
     folder = bench.fresh_folder("bridge")
     with Bridge(bench.programs, folder, without_onprem(hanging_url, f"{hanging_url}/callback")) as bridge:
-        posted = post(bench, bridge.intake)
+        one = post(bench, bridge, bridge.intake)
         bridge.kill()
     with closing(open_state(folder)) as state:
         (kept,) = state.execute("SELECT count(*) FROM jobs WHERE queue IN (1, 3)").fetchone()
     # What was under way when the time was over may have been taken in too.
-    if not posted.requests <= kept <= posted.requests + CONNECTIONS:
-        raise Failure(f"{posted.requests} events were acknowledged, but {kept} are in the state")
-    return Run(posted)
+    acknowledged = one.posted.requests
+    if not acknowledged <= kept <= acknowledged + CONNECTIONS:
+        raise Failure(f"{acknowledged} events were acknowledged, but {kept} are in the state")
+    return one
 
 
 def deliver(bench, graph_url):
     folder = bench.fresh_folder("bridge")
     with Counter(bench) as receiver:
-        with Bridge(bench.programs, folder, without_onprem(graph_url, receiver.url)) as bridge:
+        with (
+            Bridge(bench.programs, folder, without_onprem(graph_url, receiver.url)) as bridge,
+            notify(bench, bridge.intake) as meta,
+        ):
             started = time.monotonic()
-            posted = post(bench, bridge.intake)
-            receiver.wait_for(posted.events, PATIENCE_S + bench.seconds * 10)
-            return Run(posted, posted.events / (time.monotonic() - started))
+            one = watch(bridge, meta)
+            events = one.posted.events
+            receiver.wait_for(events, PATIENCE_S + bench.seconds * 10)
+            return replace(one, delivered=events / (time.monotonic() - started))
