@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .bridge import Bridge, without_onprem
 from .meta import Counter, Meta, Posted
-from .process import PATIENCE_S, free_port
+from .process import PATIENCE_S, Failure, free_port
 from .report import Goal, spread
 
 PROGRAMS = []
@@ -94,6 +94,9 @@ def play(bench):
                 all_told = receiver.wait_for(due, PATIENCE_S + seconds * 10)
                 drained = time.monotonic() - started - seconds
                 memory.append(bridge.memory_mb("VmRSS"))
+    published = [file for file in (folder / "media").iterdir() if file.is_file()]
+    if [file.stat().st_size for file in published] != [MEDIA_BYTES] * media["count"]:
+        raise Failure(f"{len(published)} media were published instead of {media['count']}, or not in full")
     return Run(
         posted=posted,
         acknowledged=acknowledged / due * 100,
