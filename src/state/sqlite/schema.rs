@@ -237,9 +237,6 @@ ALTER TABLE media_by_their_ids RENAME TO media;
 CREATE UNIQUE INDEX media_by_cloud_id ON media (number, cloud_id) WHERE cloud_id IS NOT NULL;
 CREATE INDEX media_failed ON media (until) WHERE fate = 2;
 
-DROP INDEX jobs_by_lane;
-CREATE INDEX jobs_by_lane ON jobs (queue, number, lane) WHERE lane IS NOT NULL;
-
 CREATE TABLE seen (
     id INTEGER PRIMARY KEY,
     key BLOB NOT NULL UNIQUE,
