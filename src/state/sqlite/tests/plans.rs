@@ -115,3 +115,17 @@ fn hot_queries_search_and_never_scan() {
         assert_eq!(plan(&state, operators::LIST).await, ["SCAN jobs"]);
     });
 }
+
+/// An index that fits as well to the engine may still hold every job of a number.
+#[test]
+fn a_lane_is_looked_up_among_its_own_jobs() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = Sqlite::open(&folder.path().join("state.db")).unwrap();
+    block_on(async {
+        for sql in [jobs::LANE_IS_BUSY, jobs::UNBLOCK] {
+            let steps = plan(&state, sql).await;
+            let uses_lane = |step: &String| step.contains("jobs_by_lane");
+            assert!(steps.iter().any(uses_lane), "{sql}\n{steps:#?}");
+        }
+    });
+}
