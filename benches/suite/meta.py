@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 
 from .bridge import APP_SECRET, PHONE_NUMBER_ID, THREADS, request
-from .process import Failure, Process, free_port
+from .process import TICKS_PER_S, Failure, Process, free_port, ticks
 
 CONNECTIONS = 64
 
@@ -65,6 +65,10 @@ class Meta:
         if posted.errors or posted.ran_out or not posted.requests:
             raise Failure(f"notifying went wrong: {posted}")
         return posted
+
+    def cpu_seconds(self):
+        """So far, also when it has ended."""
+        return ticks(self.child.pid) / TICKS_PER_S
 
     def line(self, beginning):
         line = self.child.stdout.readline()

@@ -47,7 +47,7 @@ class Run:
     disordered: int
     lost: int
     memory_mb: list
-    # The second number's: its events while the first one's arrived and waited, and while they were worked off.
+    # The second number's: its events before there were any of the first one, while those arrived, and while they were worked off.
     others: list
 
 
@@ -65,7 +65,7 @@ def run(bench, report):
     }
     for index, moment in enumerate(("before", "all taken in", "after 10 s of waiting", "peak", "when all was delivered")):
         what[f"memory, {moment} (MB)"] = [one.memory_mb[index] for one in runs]
-    for index, moment in enumerate(("while events arrive", "while they are delivered")):
+    for index, moment in enumerate(("alone", "while events arrive", "while they are delivered")):
         others = [one.others[index] for one in runs]
         for name in ("ack p50 (ms)", "ack p99 (ms)", "due to callback p50 (ms)", "due to callback p99 (ms)"):
             what[f"second number, {moment}: {name}"] = [other[name] for other in others]
@@ -93,6 +93,8 @@ def play(bench):
     with Bridge(bench.programs, folder, sections, other) as bridge:
         memory = [bridge.memory_mb("VmRSS")]
         with Others(bench, bridge, others_port) as others:
+            alone = others.seen()
+        with Others(bench, bridge, others_port) as others:
             with Meta(bench, bridge.intake, contacts=CONTACTS, events=EVENTS, per_post=PER_POST, mixed=True) as meta:
                 posted = meta.posted()
             memory.append(bridge.memory_mb("VmRSS"))
@@ -115,7 +117,7 @@ def play(bench):
         disordered=told["disordered"],
         lost=EVENTS - told["events"],
         memory_mb=memory,
-        others=[while_down, while_up],
+        others=[alone, while_down, while_up],
     )
 
 
